@@ -1,0 +1,95 @@
+/** The config after validation: plain data that crosses a process border as JSON. Templates, patterns and secrets are still text. */
+import type { Finding } from "../errors.ts";
+import type { Level, LogFormat } from "../logger.ts";
+
+/** Where something stands in a config file; both count from 1. */
+export interface Position {
+  readonly line: number;
+  readonly column: number;
+}
+
+/** All conditions must hold. Patterns are RE2, unanchored; an empty or absent one matches anything. */
+export interface RuleConfig {
+  readonly message?: string;
+  readonly apiVersion?: string;
+  readonly kind?: string;
+  /** The event's own namespace. */
+  readonly namespace?: string;
+  readonly reason?: string;
+  readonly type?: string;
+  readonly component?: string;
+  readonly host?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly minCount?: number;
+  readonly receiver?: string;
+  readonly at: Position;
+}
+
+export interface RouteConfig {
+  readonly drop: readonly RuleConfig[];
+  readonly match: readonly RuleConfig[];
+  readonly routes: readonly RouteConfig[];
+  readonly at: Position;
+}
+
+export interface RetryConfig {
+  /** First wait; doubles, with full jitter. */
+  readonly minMs: number;
+  readonly maxMs: number;
+}
+
+/** What every receiver has beside its sink's own keys. Absent: the sink's or the runtime's default. */
+export interface ReceiverConfig {
+  readonly name: string;
+  /** Name of the sink definition. */
+  readonly sink: string;
+  /** Validated by the sink's schema. */
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly batch?: { readonly count?: number; readonly bytes?: number; readonly lingerMs?: number };
+  readonly concurrency?: number;
+  readonly timeoutMs: number;
+  readonly retry: RetryConfig;
+  /** Events per second at most. */
+  readonly rateLimit?: number;
+  /** Events older than this when their turn comes are dropped (`stale`). */
+  readonly maxAgeMs?: number;
+  readonly updates?: "all" | "first";
+  readonly at: Position;
+}
+
+/** One executable runs from this. */
+export interface Config {
+  readonly logLevel: Level;
+  readonly logFormat: LogFormat;
+  readonly maxEventAgeSeconds: number;
+  readonly clusterName: string;
+  /** Empty: all namespaces. */
+  readonly namespaces: readonly string[];
+  readonly excludeNamespaces: readonly string[];
+  readonly fieldSelector: string;
+  readonly labelSelector: string;
+  readonly api: "v1" | "events.k8s.io/v1";
+  readonly sidecar?: { readonly namespace: string; readonly pod: string };
+  readonly startFrom: "oldest" | "now";
+  readonly kubeQPS: number;
+  readonly kubeBurst: number;
+  readonly omitLookup: boolean;
+  readonly cacheSize: number;
+  readonly lookupTimeoutMs: number;
+  readonly metricsNamePrefix: string;
+  readonly leaderElection: { readonly enabled: boolean; readonly leaderElectionID: string };
+  readonly buffer: { readonly events: number; readonly bytes: number };
+  readonly shutdownTimeoutMs: number;
+  readonly compat: "exporter" | "none";
+  readonly strict: boolean;
+  readonly route: RouteConfig;
+  readonly receivers: readonly ReceiverConfig[];
+}
+
+/** What loading a file gave: `config` is absent when nothing can run from it. */
+export interface Loaded {
+  readonly file: string;
+  readonly config?: Config;
+  readonly findings: readonly Finding[];
+}

@@ -1,0 +1,93 @@
+/**
+ * The sink author's whole API. A sink turns a batch of events into one delivery and knows nothing else: queue, batch,
+ * timeout, retry, rate limit, circuit, dead letters and metrics are the runtime's (`src/pipeline/receiver.ts`).
+ *
+ * `config` is a function of {@link Fields} and not a schema, so that a running Petrel, which gets its config validated
+ * by a short-lived child, never loads zod (10 MB resident).
+ */
+import type { z } from "zod";
+import type { Fields } from "./config/fields.ts";
+import type { Event } from "./event.ts";
+import type { Logger } from "./logger.ts";
+
+/** Never empty. */
+export type Batch = readonly [Event, ...Event[]];
+
+/** A value of a config that must not be shown: `"literal"`, `{ env: NAME }` or `{ file: PATH }` (read again on change). */
+export type SecretInput = string | { readonly env: string } | { readonly file: string };
+
+/** A secret as a sink holds it: prints as `[secret]` wherever it is logged or serialised. */
+export interface Secret {
+  /** The value now; throws DeliveryError("unauthorized") when its file or variable is gone. */
+  reveal(): string;
+}
+
+/** Free-form YAML whose strings are templates. */
+export type Layout = Readonly<Record<string, unknown>>;
+
+/** What a delivery would send, as `petrel render` shows it. */
+export interface Rendered {
+  readonly body: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface Sink extends Partial<AsyncDisposable> {
+  /** The exact payload for a batch, without side effects. Throws DeliveryError("template"). */
+  render(batch: Batch): Rendered;
+  /** Resolves when the destination has taken every event; otherwise rejects with DeliveryError. */
+  deliver(batch: Batch, signal: AbortSignal): Promise<void>;
+  /** Proves that the destination can be reached and would take events, sending none. */
+  check?(signal: AbortSignal): Promise<void>;
+}
+
+/** Lent by the runtime, scoped to one receiver. */
+export interface SinkContext {
+  readonly receiver: string;
+  readonly log: Logger;
+  /** `compat: exporter`: reproduce the predecessor's wire shape. */
+  readonly compat: boolean;
+  secret(value: SecretInput): Secret;
+  /** Compiles once; the result throws DeliveryError("template") for an event that it fails on. */
+  template(text: string): (event: Event) => string;
+  /** JSON text of an event: through the layout if there is one, else the exporter's event JSON. No trailing newline. */
+  payload(options: {
+    readonly layout?: Layout | undefined;
+    readonly deDot?: boolean | undefined;
+  }): (event: Event) => string;
+  /** Template rendering of nested strings, keeping other scalars: the object behind {@link payload}. */
+  layout(layout: Layout): (event: Event) => Record<string, unknown>;
+}
+
+/** How many events a delivery may hold, in the destination's own terms. */
+export interface BatchLimits {
+  /** Events per delivery at most; 1 when the destination takes one event per call. */
+  readonly count: number;
+  /** Bytes of payload per delivery at most. */
+  readonly bytes?: number;
+}
+
+export interface SinkDefinition<C extends z.ZodObject = z.ZodObject> {
+  /** The file's name and the YAML key. */
+  readonly name: string;
+  /** Other spellings of the YAML key that are accepted with a warning. */
+  readonly aliases?: readonly string[];
+  readonly title: string;
+  /** One sentence; opens the section in sinks/README.md. */
+  readonly summary: string;
+  readonly config: (field: Fields) => C;
+  /** Shown in the docs, parsed by the tests. */
+  readonly example: z.input<C>;
+  readonly batch: BatchLimits;
+  /** Limits that depend on the settings; within `batch`. */
+  limits?(config: z.output<C>): BatchLimits;
+  /** Deliveries under way at once. Default 1. */
+  readonly concurrency?: number;
+  /** Default of the receiver key `updates`: `all` for stores and streams, `countDoubles` for people. */
+  readonly updates: "all" | "countDoubles";
+  create(config: z.output<C>, context: SinkContext): Sink | Promise<Sink>;
+}
+
+/** Infers the config's type from its schema; otherwise the identity. */
+export function defineSink<C extends z.ZodObject>(definition: SinkDefinition<C>): SinkDefinition<C> {
+  return definition;
+}
