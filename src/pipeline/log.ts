@@ -1,0 +1,203 @@
+/**
+ * The log: shared, append-only, bounded in events and in bytes, read by one cursor per receiver.
+ *
+ * It holds bytes in one buffer, not parsed objects (a parsed event costs 4–10 times its text, and waiting strings cost
+ * more than bytes). The newest few stay parsed beside it, so that receivers that keep up never parse again.
+ */
+import type { Event } from "../event.ts";
+
+/** What one entry knows beside its bytes. */
+export interface Entry {
+  /** Index of the watch (or other source) that brought it. */
+  readonly watch: number;
+  /** resourceVersion as an integer; NaN when it is none. */
+  readonly version: number;
+  /** Milliseconds since 1970, when its last byte was read. */
+  readonly receivedAt: number;
+  /** True when the API server called it a change of an event it had told before. */
+  readonly modified: boolean;
+}
+
+export interface EventLog {
+  /** Sequence number of the oldest entry held; equals `head` when empty. */
+  readonly tail: number;
+  /** Sequence number that the next entry gets. */
+  readonly head: number;
+  /** Bytes of the entries held. */
+  readonly bytes: number;
+  /** Capacity of the buffer behind them now. */
+  readonly capacity: number;
+  /**
+   * Copies the bytes in and returns the entry's sequence number; evicts the oldest entries when a bound is reached.
+   * Returns -1, storing nothing, for an entry that is larger than the whole log. `event`, if given, is kept parsed.
+   */
+  append(bytes: Uint8Array, entry: Entry, event?: Event): number;
+  /** The entry's event, parsed again when it is no longer held parsed. Only for tail <= seq < head. */
+  event(seq: number): Event;
+  /** The entry's event if it is held parsed. */
+  held(seq: number): Event | undefined;
+  /** Replaces the event (enrichment); lives as long as the entry. */
+  attach(seq: number, change: (event: Event) => Event): void;
+  watch(seq: number): number;
+  version(seq: number): number;
+  receivedAt(seq: number): number;
+  modified(seq: number): boolean;
+  size(seq: number): number;
+  /** Forgets the entries below `seq`. */
+  trim(seq: number): void;
+  /** Gives memory back after a storm; call it now and then. */
+  shrink(): void;
+}
+
+export interface LogOptions {
+  readonly events: number;
+  readonly bytes: number;
+  /** Parses an entry's bytes again. */
+  readonly parse: (bytes: Uint8Array) => Event;
+  /** Called before an entry that the bounds push out goes. */
+  readonly evict: (seq: number) => void;
+}
+
+const INITIAL_BYTES = 256 * 1024;
+/** Parsed events held beside the bytes: a few network reads' worth. */
+const HELD = 1024;
+
+export function createLog(options: LogOptions): EventLog {
+  const slots = Math.max(1, options.events);
+  const offsets = new Float64Array(slots);
+  const lengths = new Float64Array(slots);
+  const versions = new Float64Array(slots);
+  const times = new Float64Array(slots);
+  const watches = new Uint16Array(slots);
+  const flags = new Uint8Array(slots);
+  const held: (Event | undefined)[] = new Array(Math.min(HELD, slots)).fill(undefined);
+  const changes = new Map<number, (event: Event) => Event>();
+  let buffer = new Uint8Array(Math.min(INITIAL_BYTES, options.bytes));
+  let tail = 0;
+  let head = 0;
+  let used = 0;
+  /** Where the next entry's bytes go. */
+  let writeAt = 0;
+
+  function dropOldest(): void {
+    const slot = tail % slots;
+    used -= lengths[slot] ?? 0;
+    const at = tail % held.length;
+    if (tail + held.length >= head) held[at] = undefined;
+    if (changes.size > 0) changes.delete(tail);
+    tail++;
+    if (tail === head) writeAt = 0;
+  }
+
+  /** Free contiguous space for `length` bytes at the returned offset, or -1. */
+  function place(length: number): number {
+    if (head === tail) return length <= buffer.length ? 0 : -1;
+    const readAt = offsets[tail % slots] ?? 0;
+    if (writeAt > readAt) {
+      if (buffer.length - writeAt >= length) return writeAt;
+      return readAt >= length ? 0 : -1;
+    }
+    // Equal with entries held means full: an entry never has zero bytes.
+    return readAt - writeAt >= length ? writeAt : -1;
+  }
+
+  function resize(capacity: number): void {
+    const next = new Uint8Array(capacity);
+    let at = 0;
+    for (let seq = tail; seq < head; seq++) {
+      const slot = seq % slots;
+      const from = offsets[slot] ?? 0;
+      const length = lengths[slot] ?? 0;
+      next.set(buffer.subarray(from, from + length), at);
+      offsets[slot] = at;
+      at += length;
+    }
+    buffer = next;
+    writeAt = at;
+  }
+
+  return {
+    get tail() {
+      return tail;
+    },
+    get head() {
+      return head;
+    },
+    get bytes() {
+      return used;
+    },
+    get capacity() {
+      return buffer.length;
+    },
+    append(bytes, entry, event) {
+      const length = bytes.length;
+      if (length > options.bytes || length === 0) return -1;
+      if (head - tail === slots) {
+        options.evict(tail);
+        dropOldest();
+      }
+      let at = place(length);
+      while (at < 0) {
+        if (buffer.length < options.bytes) {
+          let capacity = buffer.length;
+          do capacity *= 2;
+          while (capacity < used + length);
+          resize(Math.min(capacity, options.bytes));
+        } else {
+          options.evict(tail);
+          dropOldest();
+        }
+        at = place(length);
+      }
+      buffer.set(bytes, at);
+      writeAt = at + length;
+      used += length;
+      const slot = head % slots;
+      offsets[slot] = at;
+      lengths[slot] = length;
+      versions[slot] = entry.version;
+      times[slot] = entry.receivedAt;
+      watches[slot] = entry.watch;
+      flags[slot] = entry.modified ? 1 : 0;
+      held[head % held.length] = event;
+      return head++;
+    },
+    event(seq) {
+      const kept = this.held(seq);
+      if (kept) return kept;
+      const slot = seq % slots;
+      const from = offsets[slot] ?? 0;
+      const parsed = options.parse(buffer.subarray(from, from + (lengths[slot] ?? 0)));
+      const change = changes.get(seq);
+      const event = change ? change(parsed) : parsed;
+      // Several receivers at the same place share one parse.
+      if (seq + held.length >= head) held[seq % held.length] = event;
+      return event;
+    },
+    held(seq) {
+      return seq + held.length >= head ? held[seq % held.length] : undefined;
+    },
+    attach(seq, change) {
+      if (seq < tail) return;
+      const at = seq % held.length;
+      const kept = seq + held.length >= head ? held[at] : undefined;
+      if (kept) held[at] = change(kept);
+      changes.set(seq, change);
+    },
+    watch: (seq) => watches[seq % slots] ?? 0,
+    version: (seq) => versions[seq % slots] ?? Number.NaN,
+    receivedAt: (seq) => times[seq % slots] ?? 0,
+    modified: (seq) => flags[seq % slots] === 1,
+    size: (seq) => lengths[seq % slots] ?? 0,
+    trim(seq) {
+      const end = Math.min(seq, head);
+      while (tail < end) dropOldest();
+    },
+    shrink() {
+      if (head === tail && buffer.length > INITIAL_BYTES) {
+        buffer = new Uint8Array(INITIAL_BYTES);
+        writeAt = 0;
+      }
+    },
+  };
+}
