@@ -1,0 +1,208 @@
+/** One rule of the route tree, compiled: does an event satisfy all of its conditions? */
+import type { Position, RuleConfig } from "../config/types.ts";
+import type { Event } from "../event.ts";
+import { compilePattern, type Pattern } from "../template/re2.ts";
+
+/** The fields that a rule may ask about, in the order in which the exporter asks. */
+export const RULE_FIELDS = [
+  "message",
+  "apiVersion",
+  "kind",
+  "namespace",
+  "reason",
+  "type",
+  "component",
+  "host",
+] as const;
+export type RuleField = (typeof RULE_FIELDS)[number];
+
+/** The values of {@link RULE_FIELDS} of one event, same order. */
+export type FieldValues = string[];
+
+type Maps = "labels" | "annotations";
+
+interface FieldCondition {
+  readonly index: number;
+  readonly field: RuleField;
+  readonly matcher: Matcher;
+}
+
+interface MapCondition {
+  readonly map: Maps;
+  readonly key: string;
+  readonly matcher: Matcher;
+}
+
+/** One condition of a rule, held against one event. */
+export interface ConditionReport {
+  /** `kind`, `labels.app`, `minCount` … */
+  readonly field: string;
+  readonly pattern: string | number;
+  /** What the event has; null when a label or annotation is absent. */
+  readonly value: string | number | null;
+  readonly matched: boolean;
+  /** Why not, when it is not simply that the value does not match. */
+  readonly why?: string;
+}
+
+export interface Rule {
+  readonly at: Position;
+  /** Index of the receiver; -1: none is named, or none has this name. */
+  readonly receiver: number;
+  readonly receiverName: string | undefined;
+  matches(event: Event, values: FieldValues): boolean;
+  explain(event: Event, values: FieldValues): ConditionReport[];
+}
+
+export interface Matcher extends Pattern {
+  readonly source: string;
+  /** What RE2 has against the pattern; it then matches nothing, as in the exporter. */
+  readonly error?: string;
+}
+
+const MEMO_ENTRIES = 512;
+const MEMO_TEXT = 128;
+// Characters without a meaning in RE2: such a pattern is a plain search, which is faster than remembering.
+const LITERAL = /^[A-Za-z0-9_ \-/:,;"'=@#%&<>~`!]+$/;
+
+function literalMatcher(source: string): Matcher | undefined {
+  if (LITERAL.test(source)) return { source, test: (text) => text.includes(source) };
+  const whole = source.startsWith("^") && source.endsWith("$") ? source.slice(1, -1) : "";
+  return LITERAL.test(whole) ? { source, test: (text) => text === whole } : undefined;
+}
+
+/**
+ * A pattern that remembers its answers: the fields of events repeat, and RE2 in JavaScript costs 20 times a look-up.
+ * At most two generations of 512 answers are kept, of texts of at most 128 characters.
+ */
+function memoised(source: string, pattern: Pattern): Matcher {
+  let young = new Map<string, boolean>();
+  let old = new Map<string, boolean>();
+  return {
+    source,
+    test(text) {
+      const known = young.get(text);
+      if (known !== undefined) return known;
+      if (text.length > MEMO_TEXT) return pattern.test(text);
+      const answer = old.get(text) ?? pattern.test(text);
+      if (young.size >= MEMO_ENTRIES) {
+        old = young;
+        young = new Map();
+      }
+      young.set(text, answer);
+      return answer;
+    },
+  };
+}
+
+/** Never throws: a pattern that RE2 refuses matches nothing. */
+export function compileMatcher(source: string): Matcher {
+  const literal = literalMatcher(source);
+  if (literal) return literal;
+  try {
+    return memoised(source, compilePattern(source));
+  } catch (error) {
+    return { source, error: error instanceof Error ? error.message : String(error), test: () => false };
+  }
+}
+
+/** How often the event happened: a series counts for itself, and what was seen at all was seen once. */
+function occurrences(event: Event): number {
+  return Math.max(event.count, event.series?.count ?? 0, 1);
+}
+
+/** Writes the event's values of {@link RULE_FIELDS} into `into`. New-style events name their reporter, not a source. */
+export function readFields(event: Event, compat: boolean, into: FieldValues): void {
+  into[0] = event.message;
+  into[1] = event.involvedObject.apiVersion ?? "";
+  into[2] = event.involvedObject.kind ?? "";
+  into[3] = event.metadata.namespace ?? "";
+  into[4] = event.reason;
+  into[5] = event.type;
+  into[6] = event.source.component || (compat ? "" : event.reportingComponent);
+  into[7] = event.source.host || (compat ? "" : event.reportingInstance);
+}
+
+function mapConditions(
+  map: Maps,
+  patterns: Readonly<Record<string, string>> | undefined,
+  matcher: (source: string) => Matcher,
+): MapCondition[] {
+  return Object.entries(patterns ?? {}).map(([key, pattern]) => ({ map, key, matcher: matcher(pattern) }));
+}
+
+function objectValue(event: Event, condition: MapCondition): string | undefined {
+  const map = event.involvedObject[condition.map];
+  return map !== undefined && Object.hasOwn(map, condition.key) ? map[condition.key] : undefined;
+}
+
+export interface RuleOptions {
+  /** `compat: exporter`: no fall-backs, `count` only. */
+  readonly compat: boolean;
+  readonly receivers: readonly string[];
+  /** Lets rules share what they remember of the same pattern. */
+  readonly matcher: (source: string) => Matcher;
+}
+
+export function compileRule(config: RuleConfig, options: RuleOptions): Rule {
+  const { compat, matcher } = options;
+  const fields: FieldCondition[] = [];
+  RULE_FIELDS.forEach((field, index) => {
+    const pattern = config[field];
+    if (pattern) fields.push({ index, field, matcher: matcher(pattern) });
+  });
+  const maps = [
+    ...mapConditions("labels", config.labels, matcher),
+    ...mapConditions("annotations", config.annotations, matcher),
+  ];
+  const minCount = config.minCount ?? 0;
+  const countOf = (event: Event) => (compat ? event.count : occurrences(event));
+
+  return {
+    at: config.at,
+    receiverName: config.receiver || undefined,
+    receiver: config.receiver ? options.receivers.indexOf(config.receiver) : -1,
+
+    matches(event, values) {
+      for (const { index, matcher } of fields) {
+        if (!matcher.test(values[index] ?? "")) return false;
+      }
+      for (const condition of maps) {
+        const value = objectValue(event, condition);
+        if (value === undefined || !condition.matcher.test(value)) return false;
+      }
+      return minCount === 0 || countOf(event) >= minCount;
+    },
+
+    explain(event, values) {
+      const reports: ConditionReport[] = fields.map(({ index, field, matcher }) => {
+        const value = values[index] ?? "";
+        return report(field, matcher, value, value);
+      });
+      for (const condition of maps) {
+        const { map, key, matcher } = condition;
+        reports.push(report(`${map}.${key}`, matcher, objectValue(event, condition), absence(event, map)));
+      }
+      if (minCount !== 0) {
+        const count = countOf(event);
+        reports.push({ field: "minCount", pattern: minCount, value: count, matched: count >= minCount });
+      }
+      return reports;
+    },
+  };
+}
+
+function absence(event: Event, map: Maps): string {
+  return event.involvedObject[map] === undefined
+    ? `the ${map} of the object are not known`
+    : `the object has no such ${map === "labels" ? "label" : "annotation"}`;
+}
+
+function report(field: string, matcher: Matcher, value: string | undefined, absent: string): ConditionReport {
+  const common = { field, pattern: matcher.source, value: value ?? null };
+  if (value === undefined) return { ...common, matched: false, why: absent };
+  if (matcher.error !== undefined) {
+    return { ...common, matched: false, why: `the pattern is not RE2 and never matches: ${matcher.error}` };
+  }
+  return { ...common, matched: matcher.test(value) };
+}
