@@ -1,4 +1,5 @@
 /** Logs: one structured line each, on standard error, levels that mean something, repetition held back. */
+import { openStandardError } from "./standard-error.ts";
 
 export const LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "disabled"] as const;
 export type Level = (typeof LEVELS)[number];
@@ -59,7 +60,6 @@ const WINDOW_MS = 10_000;
 const WINDOW_LINES = 5;
 const MAX_KEYS = 1_000;
 const MAX_TEXT = 4_096;
-const MAX_PENDING = 1024 * 1024;
 
 interface Window {
   readonly level: Spoken;
@@ -72,7 +72,7 @@ interface Window {
 
 /** Repetition: the same level, message and receiver (or kind) within 10 s, beyond 5 lines, is counted and told later. */
 export function createLogger(options: LoggerOptions): RootLogger {
-  const write = options.write ?? standardError();
+  const write = options.write ?? openStandardError();
   const now = options.now ?? Date.now;
   let threshold = LEVELS.indexOf(options.level);
   let format = options.format;
@@ -162,22 +162,6 @@ export function createLogger(options: LoggerOptions): RootLogger {
       threshold = LEVELS.indexOf(next.level);
       format = next.format;
     },
-  };
-}
-
-/** Standard error through Bun's stream; a reader that does not keep up costs lines, which are counted, not memory. */
-function standardError(): (line: string) => void {
-  let lost = 0;
-  return (line) => {
-    const stream = process.stderr;
-    if (stream.writableLength > MAX_PENDING) {
-      lost += 1;
-      return;
-    }
-    if (lost > 0)
-      stream.write(`{"level":"warn","message":"log lines lost: standard error was not read","lines":${lost}}\n`);
-    lost = 0;
-    stream.write(line);
   };
 }
 
