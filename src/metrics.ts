@@ -129,7 +129,7 @@ export function createMetrics(options: { readonly maxSeries: number } = { maxSer
 
 function createBuckets(bounds: readonly number[]): Buckets {
   const counts = new Array<number>(bounds.length + 1).fill(0);
-  return {
+  const made: Buckets = {
     bounds,
     counts,
     sum: 0,
@@ -137,9 +137,10 @@ function createBuckets(bounds: readonly number[]): Buckets {
       let index = 0;
       while (index < bounds.length && value > (bounds[index] ?? 0)) index += 1;
       counts[index] = (counts[index] ?? 0) + 1;
-      this.sum += value;
+      made.sum += value;
     },
   };
+  return made;
 }
 
 /** `a="b",c="d"`, in the order given. */
