@@ -1,5 +1,6 @@
 /** What the tests of sinks share: events, a small template engine, and destinations that misbehave on request. */
 import type { Event } from "../src/event.ts";
+import type { Fields, Logger } from "../src/logger.ts";
 
 /** `{{ .Reason }}`, `{{ .Message }}` …: top-level fields by the exporter's names; any other throws for every event. */
 export function compileSimple(text: string): (event: Event) => string {
@@ -52,4 +53,20 @@ export function anEvent(change: Partial<Event> = {}): Event {
     },
     ...change,
   };
+}
+
+/** A logger whose lines can be looked at. */
+export function recordingLogger(): { logger: Logger; lines: string[] } {
+  const lines: string[] = [];
+  const at = (level: string, added: Fields) => (message: string, fields?: Fields) => {
+    lines.push(`${level} ${message} ${JSON.stringify({ ...added, ...fields })}`);
+  };
+  const make = (added: Fields): Logger => ({
+    debug: at("debug", added),
+    info: at("info", added),
+    warn: at("warn", added),
+    error: at("error", added),
+    with: (fields) => make({ ...added, ...fields }),
+  });
+  return { logger: make({}), lines };
 }

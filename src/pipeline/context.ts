@@ -1,0 +1,130 @@
+/** What a sink is lent: one context per receiver, and nothing in it is shared with another. */
+
+import { readFileSync, statSync } from "node:fs";
+import { inspect } from "node:util";
+import { DeliveryError } from "../errors.ts";
+import type { Event } from "../event.ts";
+import type { Logger } from "../logger.ts";
+import { type CompileTemplate, compileLayout, compileLayoutObject, deDot } from "../payload.ts";
+import type { Secret, SecretInput, SinkContext } from "../sink.ts";
+
+/** How often a secret's file is looked at, at most. */
+const RECHECK_MS = 1_000;
+
+export interface SinkContextOptions {
+  readonly receiver: string;
+  /** Already carries the receiver's name, if it is to be in the lines. */
+  readonly logger: Logger;
+  readonly compat: boolean;
+  /** Throws for a template that does not compile; the result throws for an event that it fails on. */
+  readonly compileTemplate: CompileTemplate;
+  /** Where `{ env: NAME }` looks. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Milliseconds that only grow. Default: `performance.now`. */
+  readonly now?: () => number;
+}
+
+/** Shows itself to `reveal()` and to nothing else. */
+class HiddenSecret implements Secret {
+  readonly #read: () => string;
+
+  constructor(read: () => string) {
+    this.#read = read;
+  }
+
+  reveal(): string {
+    return this.#read();
+  }
+
+  toString(): string {
+    return "[secret]";
+  }
+
+  toJSON(): string {
+    return "[secret]";
+  }
+
+  [inspect.custom](): string {
+    return "[secret]";
+  }
+}
+
+function fileReader(path: string, now: () => number): () => string {
+  let value = "";
+  let version = "";
+  let nextCheck = Number.NEGATIVE_INFINITY;
+  return () => {
+    if (now() < nextCheck) return value;
+    try {
+      // Through the links: a mounted Secret is changed by swapping one, so that the inode tells more than the time.
+      const { mtimeNs, ino, size } = statSync(path, { bigint: true });
+      const seen = `${ino} ${mtimeNs} ${size}`;
+      if (seen !== version) {
+        value = readFileSync(path, "utf8").replace(/[\r\n]+$/, "");
+        version = seen;
+      }
+    } catch (error) {
+      version = "";
+      const code = error instanceof Error && "code" in error ? error.code : "unknown error";
+      throw new DeliveryError("unauthorized", `the secret file ${path} cannot be read: ${code}`);
+    }
+    nextCheck = now() + RECHECK_MS;
+    return value;
+  };
+}
+
+function secretReader(input: SecretInput, options: SinkContextOptions): () => string {
+  if (typeof input === "string") return () => input;
+  if ("file" in input) return fileReader(input.file, options.now ?? (() => performance.now()));
+  return () => {
+    const value = options.env[input.env];
+    if (value !== undefined) return value;
+    throw new DeliveryError("unauthorized", `the environment variable ${input.env} of a secret is not set`);
+  };
+}
+
+/** Everything a template can throw becomes the event's refusal; nothing of it may stop a start. */
+function guarded(compile: CompileTemplate, log: Logger): CompileTemplate {
+  return (text) => {
+    let render: (event: Event) => string;
+    try {
+      render = compile(text);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      log.error("a template does not compile, so every event will fail on it", { template: text, error: reason });
+      return () => {
+        throw new DeliveryError("template", `the template ${shortened(text)} does not compile: ${reason}`);
+      };
+    }
+    return (event) => {
+      try {
+        return render(event);
+      } catch (error) {
+        if (error instanceof DeliveryError) throw error;
+        const reason = error instanceof Error ? error.message : String(error);
+        throw new DeliveryError("template", `the template ${shortened(text)} failed: ${reason}`);
+      }
+    };
+  };
+}
+
+function shortened(text: string): string {
+  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
+}
+
+/** The context of one receiver. Never throws: what is wrong with a template or a secret is told by what it returns. */
+export function createSinkContext(options: SinkContextOptions): SinkContext {
+  const template = guarded(options.compileTemplate, options.logger);
+  return {
+    receiver: options.receiver,
+    log: options.logger,
+    compat: options.compat,
+    secret: (value) => new HiddenSecret(secretReader(value, options)),
+    template,
+    payload({ layout, deDot: dotless }) {
+      const text = compileLayout(layout, template, options.compat);
+      return dotless ? (event) => text(deDot(event)) : text;
+    },
+    layout: (layout) => compileLayoutObject(layout, template, options.compat),
+  };
+}
