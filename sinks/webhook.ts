@@ -1,0 +1,98 @@
+/** Any HTTP endpoint that takes JSON. */
+import { gzipSync } from "bun";
+import type { Batch } from "../src/sink.ts";
+import { defineSink } from "../src/sink.ts";
+import { createHttp } from "../src/wire/http.ts";
+
+const MAX_BATCH = { count: 1_000, bytes: 4 * 1024 * 1024 } as const;
+
+export default defineSink({
+  name: "webhook",
+  title: "Webhook",
+  summary: "Sends each event as JSON to an HTTP endpoint, with an `Idempotency-Key` by which a repeat can be dropped.",
+  config: (field) =>
+    field.object({
+      endpoint: field.url().describe("Where to send. A user and password in it become Basic authorization."),
+      method: field.choice(["POST", "PUT", "PATCH"]).default("POST").describe("HTTP method."),
+      headers: field.headers().default({}).describe("Headers to add; their values are templates."),
+      layout: field.layout().optional().describe("Fields to send instead of the whole event."),
+      batch: field
+        .object({
+          format: field.choice(["array", "ndjson"]).describe("One JSON array, or one line of JSON per event."),
+        })
+        .optional()
+        .describe("Send several events in one request. Headers are then those of the first event."),
+      gzip: field.flag().default(false).describe("Compress the body."),
+      tls: field.tls().optional().describe("TLS settings of this receiver alone."),
+      proxy: field.secret().optional().describe("URL of a proxy; otherwise HTTP_PROXY, HTTPS_PROXY and NO_PROXY hold."),
+    }),
+  example: {
+    endpoint: "https://events.example.com/kubernetes",
+    headers: { "X-Reason": "{{ .Reason }}" },
+    layout: { reason: "{{ .Reason }}", message: "{{ .Message }}" },
+  },
+  batch: MAX_BATCH,
+  limits: (config) => (config.batch === undefined ? { count: 1 } : MAX_BATCH),
+  concurrency: 4,
+  updates: "all",
+  create(config, context) {
+    const payload = context.payload({ layout: config.layout });
+    const format = config.batch?.format;
+    const type = format === "ndjson" ? "application/x-ndjson" : "application/json";
+    const headers = Object.entries(config.headers).map(([name, text]) => [name, context.template(text), text] as const);
+    const theirs = new Set(headers.map(([name]) => name.toLowerCase()));
+    // The predecessor added its users' Content-Type to its own, so that two lines went out.
+    const sendsType = context.compat || !theirs.has("content-type");
+    const sendsId = format === undefined && !theirs.has("idempotency-key");
+    const proxy = config.proxy === undefined ? undefined : context.secret(config.proxy);
+    const http = createHttp({ tls: config.tls, proxy: proxy && (() => proxy.reveal()) });
+    if (config.tls?.insecureSkipVerify)
+      context.log.warn("certificates are not verified: tls.insecureSkipVerify is set");
+
+    const render = (batch: Batch) => {
+      const [first] = batch;
+      const sent: [string, string][] = [];
+      if (sendsType) sent.push(["Content-Type", type]);
+      if (sendsId) sent.push(["Idempotency-Key", first.id]);
+      for (const [name, value, text] of headers) {
+        sent.push([name, context.compat ? attempt(value, first, text) : value(first)]);
+      }
+      let body = payload(first);
+      for (let i = 1; i < batch.length; i++)
+        body += (format === "array" ? "," : "\n") + payload(batch[i] as typeof first);
+      if (format === "array") body = `[${body}]`;
+      if (format === "ndjson") body += "\n";
+      return { body, headers: sent };
+    };
+
+    return {
+      render(batch) {
+        const { body, headers: sent } = render(batch);
+        return { body, headers: Object.fromEntries(sent) };
+      },
+      async deliver(batch, signal) {
+        const { body, headers: sent } = render(batch);
+        if (config.gzip) sent.push(["Content-Encoding", "gzip"]);
+        await http.send({
+          method: config.method,
+          url: config.endpoint,
+          headers: sent,
+          body: config.gzip ? gzipSync(body) : body,
+          signal,
+        });
+      },
+      async [Symbol.asyncDispose]() {
+        http[Symbol.dispose]();
+      },
+    };
+  },
+});
+
+/** The predecessor sent the template's text when a header's template failed. */
+function attempt<E>(render: (event: E) => string, event: E, text: string): string {
+  try {
+    return render(event);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,28 @@
+/** What an aborted signal means to a delivery. */
+import { DeliveryError } from "../errors.ts";
+
+/** `doing` opens the message: `POST https://host`. */
+export function abortError(signal: AbortSignal, doing: string): DeliveryError {
+  const timedOut = signal.reason instanceof Error && signal.reason.name === "TimeoutError";
+  return new DeliveryError(
+    "timeout",
+    `${doing} ${timedOut ? "got no answer in time" : "was stopped before an answer"}`,
+  );
+}
+
+/** Settles like `work`, or rejects with {@link abortError} as soon as the signal aborts. `undo` runs in that case. */
+export function untilAborted<T>(work: Promise<T>, signal: AbortSignal, doing: string, undo: () => void): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const stop = () => {
+      undo();
+      reject(abortError(signal, doing));
+    };
+    if (signal.aborted) {
+      work.catch(() => {});
+      stop();
+      return;
+    }
+    signal.addEventListener("abort", stop, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
+  });
+}

@@ -1,0 +1,164 @@
+/**
+ * The one HTTP client of all sinks: what an answer means, which redirects are followed, what an error may say. An error
+ * names method, scheme, host and port, never path, query, user or header values, because those carry tokens.
+ */
+import { DeliveryError, type Reason, reasonOfStatus } from "../errors.ts";
+import { abortError } from "./abort.ts";
+import { fetchExchange } from "./http-fetch.ts";
+import { type TlsOptions, tlsReader } from "./tls.ts";
+
+/** Name and value as they go out; a name may be there twice. */
+export type HeaderList = readonly (readonly [string, string])[];
+
+export interface HttpRequest {
+  readonly method: string;
+  /** A user and password in it become Basic authorization. */
+  readonly url: string;
+  readonly headers: HeaderList;
+  readonly body?: string | Uint8Array;
+  readonly signal: AbortSignal;
+}
+
+export interface HttpResponse {
+  readonly status: number;
+  /** Names in lower case; of a repeated one the values are joined by `, `. */
+  readonly headers: ReadonlyMap<string, string>;
+  readonly text: string;
+}
+
+export interface Http extends Disposable {
+  /** Resolves for 2xx only; otherwise rejects with DeliveryError (Retry-After read, body quoted up to 256 characters). */
+  send(request: HttpRequest): Promise<HttpResponse>;
+}
+
+export interface HttpOptions {
+  /** Absent: the system's authorities, no client certificate. */
+  readonly tls?: TlsOptions | undefined;
+  /** Read for each request; absent: HTTP_PROXY, HTTPS_PROXY and NO_PROXY of the environment. */
+  readonly proxy?: (() => string) | undefined;
+}
+
+/** One exchange, without any judgement of the answer. Rejects with DeliveryError. */
+export type Exchange = (request: WireRequest) => Promise<HttpResponse>;
+
+export interface WireRequest {
+  readonly method: string;
+  readonly url: URL;
+  readonly headers: HeaderList;
+  readonly body: string | Uint8Array | undefined;
+  readonly signal: AbortSignal;
+  /** Opens error messages: `POST https://host`. */
+  readonly doing: string;
+}
+
+const EXCERPT = 256;
+const REDIRECTS = 3;
+/** Longest wait that a destination may ask for. */
+const RETRY_AFTER_MAX_MS = 3_600_000;
+// These belong to the transport.
+const OWN_HEADERS = new Set(["connection", "content-length", "transfer-encoding", "upgrade", "keep-alive", "te"]);
+
+/** Throws ConfigError for TLS settings that cannot be. Nothing is opened before the first request. */
+export function createHttp(options: HttpOptions = {}): Http {
+  const tls = options.tls && tlsReader(options.tls);
+  const exchange = fetchExchange({ tls, proxy: options.proxy });
+  return {
+    send: (request) => send(exchange, request),
+    [Symbol.dispose]() {},
+  };
+}
+
+async function send(exchange: Exchange, request: HttpRequest): Promise<HttpResponse> {
+  const { method, body, signal } = request;
+  let url = parsedUrl(request.url);
+  const headers = outgoing(request.headers, url);
+  for (let hops = 0; ; hops++) {
+    const doing = `${method} ${url.origin}`;
+    if (signal.aborted) throw abortError(signal, doing);
+    const response = await exchange({ method, url, headers, body, signal, doing });
+    const { status } = response;
+    if (status >= 200 && status < 300) return response;
+    const location = response.headers.get("location");
+    if (status < 300 || status > 308 || location === undefined) throw failure(doing, response, url, headers);
+    url = redirected(url, location, status, doing);
+    if (hops === REDIRECTS)
+      throw new DeliveryError("not_found", `${doing} was redirected more than ${REDIRECTS} times`);
+  }
+}
+
+function parsedUrl(text: string): URL {
+  const url = URL.parse(text);
+  if (url !== null && (url.protocol === "http:" || url.protocol === "https:")) return url;
+  throw new DeliveryError("not_found", "the URL is not one that starts with http:// or https:// and names a host");
+}
+
+/** Values come from templates too, that is from events: no line break may end a header early. */
+function outgoing(headers: HeaderList, url: URL): HeaderList {
+  const out: [string, string][] = [];
+  let authorized = false;
+  let named = false;
+  for (const [name, value] of headers) {
+    const lower = name.toLowerCase();
+    if (OWN_HEADERS.has(lower)) continue;
+    if (lower === "authorization") authorized = true;
+    if (lower === "user-agent") named = true;
+    out.push([name, value.replace(/[\u0000-\u0008\u000a-\u001f\u007f]+/g, " ").trim()]);
+  }
+  if (url.username !== "" && !authorized) {
+    const user = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+    out.push(["Authorization", `Basic ${Buffer.from(user).toString("base64")}`]);
+  }
+  if (!named) out.push(["User-Agent", "petrel"]);
+  return out;
+}
+
+/**
+ * 307 and 308 keep method and body and are followed on the same host, not from https to http. 301 to 303 would turn a
+ * POST into a GET, and another host would be shown our tokens: those are for the config's author to decide.
+ */
+function redirected(from: URL, location: string, status: number, doing: string): URL {
+  const to = URL.parse(location, from.href);
+  const where = to === null ? "nowhere" : to.origin === from.origin ? "another path of the same host" : to.origin;
+  const safe =
+    to !== null && to.hostname === from.hostname && (to.protocol === from.protocol || to.protocol === "https:");
+  if ((status === 307 || status === 308) && safe) return to;
+  throw new DeliveryError(
+    "not_found",
+    `${doing} answered ${status}: moved to ${where}; put the new URL into the config`,
+  );
+}
+
+/** The error that an answer stands for. For sinks whose destination hides failures in a 200: give `reason`. */
+export function failure(
+  doing: string,
+  response: HttpResponse,
+  url: URL,
+  headers: HeaderList,
+  reason: Reason = reasonOfStatus(response.status) ?? "rejected",
+): DeliveryError {
+  const excerpt = excerptOf(response.text, url, headers);
+  const said = excerpt === "" ? "with no text" : JSON.stringify(excerpt);
+  return new DeliveryError(reason, `${doing} answered ${response.status}: ${said}`, {
+    retryAfterMs: retryAfterMs(response.headers.get("retry-after"), Date.now()),
+  });
+}
+
+/** The start of a body, without anything secret that the destination may have echoed. */
+function excerptOf(text: string, url: URL, headers: HeaderList): string {
+  let out = text.slice(0, 16 * EXCERPT);
+  const secrets = [url.pathname + url.search, url.pathname, url.search.slice(1), url.username, url.password];
+  secrets.push(...url.pathname.split("/"), ...url.searchParams.values());
+  for (const [name, value] of headers)
+    if (name.toLowerCase() !== "content-type") secrets.push(value, ...value.split(" "));
+  for (const secret of secrets) if (secret.length >= 6) out = out.replaceAll(secret, "[secret]");
+  out = out.replace(/\s+/g, " ").trim();
+  return out.length > EXCERPT ? `${out.slice(0, EXCERPT)}…` : out;
+}
+
+/** Milliseconds of a Retry-After: seconds or a date; undefined when it is neither. At most an hour. */
+export function retryAfterMs(value: string | undefined, now: number): number | undefined {
+  if (value === undefined) return undefined;
+  const text = value.trim();
+  const ms = /^\d+(\.\d+)?$/.test(text) ? Number(text) * 1_000 : Date.parse(text) - now;
+  return Number.isFinite(ms) ? Math.min(Math.max(0, Math.round(ms)), RETRY_AFTER_MAX_MS) : undefined;
+}
