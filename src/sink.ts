@@ -82,6 +82,8 @@ export interface SinkDefinition<C extends z.ZodObject = z.ZodObject> {
   limits?(config: z.output<C>): BatchLimits;
   /** Deliveries under way at once. Default 1. */
   readonly concurrency?: number;
+  /** The destination may take some events of a batch and refuse others; a batch then holds one event per object. */
+  readonly partial?: boolean;
   /** Default of the receiver key `updates`: `all` for stores and streams, `countDoubles` for people. */
   readonly updates: "all" | "countDoubles";
   create(config: z.output<C>, context: SinkContext): Sink | Promise<Sink>;

@@ -1,0 +1,67 @@
+/** Whether, and for which events, the involved object's metadata has to be asked for: a request saved is a request fast. */
+import type { Config, RouteConfig, RuleConfig } from "../config/types.ts";
+import type { Event } from "../event.ts";
+import { compilePattern } from "../template/re2.ts";
+
+export interface Enrichment {
+  /** Look up this event's object: some rule that may match it, or some receiver, reads what is found. */
+  needed(event: Event): boolean;
+  /** By index: the receiver's payload or templates read it, so its cursor waits for the look-up. */
+  readonly receivers: readonly boolean[];
+  /** The route reads it, so every cursor waits. */
+  readonly route: boolean;
+}
+
+/** Fields whose text does not depend on a look-up. Everything else that a template names might. */
+const PLAIN =
+  /\.(?:InvolvedObject\.(?:Kind|Namespace|Name|UID|APIVersion|ResourceVersion|FieldPath)|(?:ObjectMeta\.)?(?:Name|Namespace|UID|ResourceVersion|CreationTimestamp)|Reason|Message|Type|Count|Action|ReportingController|ReportingInstance|Source(?:\.\w+)?|(?:First|Last)Timestamp(?:\.\w+)?|EventTime(?:\.\w+)?|Series(?:\.\w+)?|Related(?:\.\w+)?|ClusterName|GetTimestampMs|GetTimestampISO8601)\b/g;
+
+/** Conservative: true unless every field that the template names is known not to come from a look-up. */
+export function readsObjectMetadata(template: string): boolean {
+  for (const [action] of template.matchAll(/\{\{[\s\S]*?\}\}/g)) {
+    const rest = action.replace(/"(?:[^"\\]|\\.)*"|`[^`]*`/g, "").replace(PLAIN, "");
+    if (/[.$]/.test(rest.replace(/\d\.\d/g, ""))) return true;
+  }
+  return false;
+}
+
+export function planEnrichment(config: Config): Enrichment {
+  const none = { needed: () => false, receivers: config.receivers.map(() => false), route: false };
+  if (config.omitLookup) return none;
+  const receivers = config.receivers.map(({ config: settings }) => {
+    const { layout } = settings;
+    // Without a layout the payload is the whole event, metadata of the object included.
+    const whole = typeof layout !== "object" || layout === null || Object.keys(layout).length === 0;
+    return whole || stringsOf(settings).some(readsObjectMetadata);
+  });
+  const rules = rulesThatAsk(config.route);
+  const always = receivers.includes(true);
+  const kinds = rules.map((rule) => kindMatcher(rule.kind));
+  return {
+    needed: (event) => always || kinds.some((matches) => matches(event.involvedObject.kind ?? "")),
+    receivers,
+    route: rules.length > 0,
+  };
+}
+
+function stringsOf(value: unknown): readonly string[] {
+  if (typeof value === "string") return [value];
+  if (typeof value !== "object" || value === null) return [];
+  return Object.values(value).flatMap(stringsOf);
+}
+
+function rulesThatAsk(route: RouteConfig): readonly RuleConfig[] {
+  const asks = (rule: RuleConfig) =>
+    Object.keys(rule.labels ?? {}).length > 0 || Object.keys(rule.annotations ?? {}).length > 0;
+  return [...route.drop.filter(asks), ...route.match.filter(asks), ...route.routes.flatMap(rulesThatAsk)];
+}
+
+function kindMatcher(pattern: string | undefined): (kind: string) => boolean {
+  if (pattern === undefined || pattern === "") return () => true;
+  try {
+    const compiled = compilePattern(pattern);
+    return (kind) => compiled.test(kind);
+  } catch {
+    return () => false;
+  }
+}

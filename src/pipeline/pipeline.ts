@@ -1,0 +1,286 @@
+/** The way of an event through one Petrel: gates, log, cursors, receivers. Wiring, and nothing but wiring. */
+import type { Config, ReceiverConfig } from "../config/types.ts";
+import type { Event, InvolvedObject, ObjectReference } from "../event.ts";
+import type { Change, DiscardReason } from "../kube/watch.ts";
+import type { Logger } from "../logger.ts";
+import type { Cell } from "../metrics.ts";
+import { exporterSeenMs, normalise, withObjectMetadata } from "../normalise.ts";
+import type { CompileTemplate } from "../payload.ts";
+import type { SinkDefinition } from "../sink.ts";
+import { createSinkContext } from "./context.ts";
+import { planEnrichment } from "./enrichment.ts";
+import { createSeen } from "./gates.ts";
+import { createLog } from "./log.ts";
+import {
+  createReceiver,
+  type Receiver,
+  type ReceiverMeters,
+  type ReceiverSettings,
+  type ReceiverStatus,
+} from "./receiver.ts";
+import { compileRoute } from "./route.ts";
+
+/** What a look-up of the involved object found. */
+export type Found = Pick<InvolvedObject, "labels" | "annotations" | "ownerReferences" | "deleted">;
+/** Answers at once what it knows; undefined: nothing could be found out. Never rejects. */
+export type Lookup = (object: ObjectReference) => Found | undefined | Promise<Found | undefined>;
+
+export interface PipelineMeters {
+  readonly received: Readonly<Record<Change, Cell>>;
+  readonly discarded: Readonly<Record<DiscardReason, Cell>>;
+  /** Events that no rule sent anywhere. */
+  readonly unmatched: Cell;
+  receiver(name: string, sink: string): ReceiverMeters;
+}
+
+export interface PipelineOptions {
+  readonly config: Config;
+  readonly sinks: ReadonlyMap<string, SinkDefinition>;
+  readonly compileTemplate: CompileTemplate;
+  readonly logger: Logger;
+  readonly meters: PipelineMeters;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly lookup: Lookup;
+  /** Milliseconds since 1970, steady. */
+  now(): number;
+  /** 0 <= x < 1. */
+  random(): number;
+}
+
+export interface PipelineStatus {
+  readonly events: number;
+  readonly bytes: number;
+  readonly receivers: readonly ReceiverStatus[];
+}
+
+export interface Pipeline {
+  /** Takes an event; `bytes` (the watch line or the event's JSON) are copied. */
+  receive(watch: number, bytes: Uint8Array, change: Change, event: Event, version: number): void;
+  /** A promise while receivers that take events are so far behind that a source which can wait should. */
+  room(signal: AbortSignal): Promise<void> | undefined;
+  status(): PipelineStatus;
+  /** Longest overdue attempt in milliseconds, with its receiver; undefined when nothing is stuck. */
+  stuck(): { readonly receiver: string; readonly ms: number } | undefined;
+  /** Resolves true when everything taken was acknowledged, false when the signal came first. */
+  drain(signal: AbortSignal): Promise<boolean>;
+  /** Ends receivers. What was not acknowledged is counted as dropped by `shutdown`. */
+  stop(): Promise<void>;
+}
+
+const DEFAULT_BATCH_BYTES = 4 * 1024 * 1024;
+/** Route decisions kept beside the log, for receivers that read the same entry. A power of two. */
+const ROUTES = 1024;
+
+export async function createPipeline(options: PipelineOptions): Promise<Pipeline> {
+  const { config, logger, meters } = options;
+  const compat = config.compat === "exporter";
+  const names = config.receivers.map((receiver) => receiver.name);
+  const router = compileRoute(config.route, names, { compat });
+  const enrichment = planEnrichment(config);
+  const seen = createSeen();
+  const maxAgeMs = config.maxEventAgeSeconds * 1_000;
+  const receivers: Receiver[] = [];
+  /** Entries whose look-up is under way, and until when cursors wait for it. */
+  const lookups = new Map<number, number>();
+  let waiters: (() => void)[] = [];
+
+  const log = createLog({
+    events: config.buffer.events,
+    bytes: config.buffer.bytes,
+    parse: (bytes) => normalise(eventOf(JSON.parse(textOf(bytes))), config),
+    evict(seq) {
+      lookups.delete(seq);
+      for (const receiver of receivers) receiver.evicted(seq);
+    },
+  });
+
+  const routedSeq = new Float64Array(ROUTES).fill(-1);
+  const routed: (readonly number[])[] = new Array(ROUTES).fill([]);
+  function receiversOf(seq: number, event: Event): readonly number[] {
+    const at = seq & (ROUTES - 1);
+    if (routedSeq[at] === seq) return routed[at] ?? [];
+    const found = router.route(event);
+    if (found.length === 0) meters.unmatched.value++;
+    routedSeq[at] = seq;
+    routed[at] = found;
+    return found;
+  }
+
+  function acknowledged(): void {
+    let low = log.head;
+    for (const receiver of receivers) low = Math.min(low, receiver.low());
+    if (low > log.tail) log.trim(low);
+    if (waiters.length === 0) return;
+    const waiting = waiters;
+    waiters = [];
+    for (const check of waiting) check();
+  }
+
+  const behind = (receiver: ReceiverStatus): boolean =>
+    receiver.state === "up" && receiver.backlog > config.buffer.events / 2;
+
+  function crowded(): boolean {
+    if (log.head - log.tail <= config.buffer.events / 2 && log.bytes <= config.buffer.bytes / 2) return false;
+    const states = receivers.map((receiver) => receiver.status());
+    return log.bytes > config.buffer.bytes / 2 ? states.some((status) => status.state === "up") : states.some(behind);
+  }
+
+  /** Resolves when `over` says so, which is asked after every acknowledgement, or when the signal aborts. */
+  function until(over: () => boolean, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const check = (): void => {
+        if (over() || signal.aborted) {
+          signal.removeEventListener("abort", check);
+          clearInterval(timer);
+          resolve();
+        } else {
+          waiters.push(check);
+        }
+      };
+      // Receivers may stop acknowledging altogether, and then nothing else would ask.
+      const timer = setInterval(() => {
+        waiters = waiters.filter((waiter) => waiter !== check);
+        check();
+      }, 250);
+      signal.addEventListener("abort", check, { once: true });
+      check();
+    });
+  }
+
+  function enrich(seq: number, found: Found | undefined): void {
+    lookups.delete(seq);
+    if (found) log.attach(seq, (event) => withObjectMetadata(event, found));
+  }
+
+  for (const [index, settings] of config.receivers.entries()) {
+    const definition = options.sinks.get(settings.sink);
+    if (!definition) throw new Error(`no sink is called ${settings.sink}`);
+    const scoped = logger.with({ receiver: settings.name });
+    const context = createSinkContext({
+      receiver: settings.name,
+      logger: scoped,
+      compat,
+      compileTemplate: options.compileTemplate,
+      env: options.env,
+    });
+    const waitsForLookup = enrichment.route || enrichment.receivers[index] === true;
+    const sink = await definition.create(settings.config as never, context);
+    receivers.push(
+      createReceiver(receiverSettings(settings, definition), sink, {
+        log,
+        logger: scoped,
+        meters: meters.receiver(settings.name, settings.sink),
+        copies(seq, event) {
+          let copies = 0;
+          for (const to of receiversOf(seq, event)) if (to === index) copies++;
+          return copies;
+        },
+        waits(seq, now) {
+          if (lookups.size === 0 || !waitsForLookup) return 0;
+          const until = lookups.get(seq);
+          return until === undefined ? 0 : Math.max(0, until - now);
+        },
+        acknowledged,
+        deadLetter(event, reason, message) {
+          scoped.error("an event is refused for good and dropped", { event: event.id, reason, error: message });
+        },
+        now: options.now,
+        random: options.random,
+      }),
+    );
+  }
+
+  const housekeeping = setInterval(() => log.shrink(), 10_000);
+
+  return {
+    receive(watch, bytes, change, event, version) {
+      if (compat && change === "modified") {
+        meters.discarded.modified.value++;
+        return;
+      }
+      const receivedAt = options.now();
+      if (compat && receivedAt - exporterSeenMs(event) > maxAgeMs) {
+        meters.discarded.age.value++;
+        return;
+      }
+      if (seen.repeated(event.metadata.uid ?? event.id, version)) {
+        meters.discarded.repeated.value++;
+        return;
+      }
+      meters.received[change].value++;
+      const lookup = enrichment.needed(event) ? options.lookup(event.involvedObject) : undefined;
+      const ready = lookup !== undefined && !(lookup instanceof Promise);
+      const seq = log.append(
+        bytes,
+        { watch, version, receivedAt, modified: change === "modified" },
+        ready ? withObjectMetadata(event, lookup) : event,
+      );
+      if (seq < 0) {
+        meters.discarded.too_long.value++;
+        logger.error("an event is larger than the whole buffer and dropped", { event: event.id, bytes: bytes.length });
+        return;
+      }
+      if (ready) {
+        log.attach(seq, (parsed) => withObjectMetadata(parsed, lookup));
+      } else if (lookup) {
+        lookups.set(seq, receivedAt + config.lookupTimeoutMs);
+        void lookup.then((found) => {
+          enrich(seq, found);
+          for (const receiver of receivers) receiver.wake();
+        });
+      }
+      for (const receiver of receivers) receiver.wake();
+    },
+    room: (signal) => (crowded() ? until(() => !crowded(), signal) : undefined),
+    status: () => ({
+      events: log.head - log.tail,
+      bytes: log.bytes,
+      receivers: receivers.map((receiver) => receiver.status()),
+    }),
+    stuck() {
+      const now = options.now();
+      for (const receiver of receivers) {
+        const ms = receiver.stuck(now);
+        if (ms > 0) return { receiver: receiver.name, ms };
+      }
+      return undefined;
+    },
+    async drain(signal) {
+      const done = (): boolean => receivers.every((receiver) => receiver.low() === log.head);
+      await until(done, signal);
+      return done();
+    },
+    async stop() {
+      clearInterval(housekeeping);
+      await Promise.allSettled(receivers.map((receiver) => receiver.stop()));
+    },
+  };
+}
+
+function receiverSettings(config: ReceiverConfig, definition: SinkDefinition): ReceiverSettings {
+  const limits = definition.limits?.(config.config as never) ?? definition.batch;
+  const { batch } = config;
+  return {
+    name: config.name,
+    batch: {
+      count: Math.min(batch?.count ?? limits.count, limits.count),
+      bytes: Math.min(batch?.bytes ?? limits.bytes ?? DEFAULT_BATCH_BYTES, limits.bytes ?? DEFAULT_BATCH_BYTES),
+      lingerMs: batch?.lingerMs ?? 0,
+    },
+    concurrency: config.concurrency ?? definition.concurrency ?? 1,
+    partial: definition.partial ?? false,
+    timeoutMs: config.timeoutMs,
+    retry: config.retry,
+    rateLimit: config.rateLimit ?? 0,
+    maxAgeMs: config.maxAgeMs ?? 0,
+  };
+}
+
+/** A watch line is the event in an envelope; anything else is the event itself. */
+function eventOf(parsed: { readonly type?: unknown; readonly object?: unknown; readonly metadata?: unknown }): unknown {
+  return parsed.metadata === undefined && parsed.object !== undefined ? parsed.object : parsed;
+}
+
+function textOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8");
+}
