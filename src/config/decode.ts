@@ -1,0 +1,409 @@
+/**
+ * From tree to plain data, led by a schema: keys found by their other spellings, scalars turned into what the field
+ * wants, each step that was not meant said. What is still wrong afterwards is left in place for the schema to refuse.
+ */
+import { z } from "zod";
+import { expandableSecret } from "./env.ts";
+import type { Findings } from "./findings.ts";
+import { nearest } from "./nearest.ts";
+import { ALERTMANAGER_KEYS, ALIASES, FORK_KEYS, LATER_KEYS } from "./predecessor.ts";
+import { topSchema } from "./schema.ts";
+import type { Mapping, Node, Scalar } from "./tree.ts";
+
+export type Path = readonly (string | number)[];
+
+/** Something in the config that stands for more than its text, and where. */
+export interface Meant {
+  readonly kind: "template" | "pattern" | "secret";
+  readonly node: Scalar;
+  readonly path: Path;
+}
+
+export interface Decoder {
+  readonly compat: boolean;
+  readonly findings: Findings;
+  /** Nodes by {@link pathKey} of the canonical path. */
+  readonly nodes: Map<string, Node>;
+  readonly meant: Meant[];
+}
+
+/** What sort of object a key is looked up in: it decides what to say about a key that is not known. */
+export type Site = "top" | "route" | "rule" | "receiver" | "other";
+
+export const pathKey = (path: Path) => path.join("\0");
+
+interface Unwrapped {
+  readonly schema: z.ZodType;
+  readonly kind: string | undefined;
+}
+
+/** The schema inside optional, default, lazy and preprocess, with the `kind` that was found on the way. */
+export function unwrap(schema: z.ZodType): Unwrapped {
+  let inner = schema;
+  let kind: string | undefined;
+  for (;;) {
+    const found = inner.meta()?.kind;
+    if (kind === undefined && typeof found === "string") kind = found;
+    const next = innerOf(inner);
+    if (!next) return { schema: inner, kind };
+    inner = next;
+  }
+}
+
+function innerOf(schema: z.ZodType): z.ZodType | undefined {
+  if (
+    schema instanceof z.ZodOptional ||
+    schema instanceof z.ZodDefault ||
+    schema instanceof z.ZodPrefault ||
+    schema instanceof z.ZodNullable ||
+    schema instanceof z.ZodReadonly
+  ) {
+    return schema.def.innerType as z.ZodType;
+  }
+  if (schema instanceof z.ZodPipe) {
+    return (schema.def.in instanceof z.ZodTransform ? schema.def.out : schema.def.in) as z.ZodType;
+  }
+  if (schema instanceof z.ZodLazy) return schema.def.getter() as z.ZodType;
+  return undefined;
+}
+
+/** Plain data of a node, whatever it is. */
+export function plain(node: Node): unknown {
+  if (node.kind === "scalar") return node.value;
+  if (node.kind === "list") return node.items.map(plain);
+  return record(node.entries.map((entry) => [entry.key, plain(entry.value)]));
+}
+
+/** `Object.fromEntries` that cannot be made to set a prototype. */
+function record(entries: readonly (readonly [string, unknown])[]): Record<string, unknown> {
+  const made: Record<string, unknown> = {};
+  for (const [key, value] of entries) {
+    Object.defineProperty(made, key, { value, enumerable: true, configurable: true, writable: true });
+  }
+  return made;
+}
+
+export function decode(node: Node, schema: z.ZodType, path: Path, site: Site, decoder: Decoder): unknown {
+  const { schema: inner, kind } = unwrap(schema);
+  decoder.nodes.set(pathKey(path), node);
+  if (kind === "secret") return secret(node, inner, path, decoder);
+  if (kind === "layout") return layout(node, path, decoder);
+  if (kind === "duration" || kind === "bytes") return amount(node);
+  if (inner instanceof z.ZodObject) return object(node, inner, path, site, decoder);
+  if (inner instanceof z.ZodArray) return list(node, inner.def.element as z.ZodType, path, site, kind, decoder);
+  if (inner instanceof z.ZodRecord) return map(node, inner.def.valueType as z.ZodType, path, decoder);
+  if (inner instanceof z.ZodUnion) {
+    const option = (inner.def.options as z.ZodType[]).find((candidate) => fits(node, unwrap(candidate).schema));
+    return option ? decode(node, option, path, site, decoder) : plain(node);
+  }
+  if (node.kind !== "scalar") return plain(node);
+  if (inner instanceof z.ZodString || inner instanceof z.ZodEnum) {
+    if (kind === "template" || kind === "pattern") decoder.meant.push({ kind, node, path });
+    return text(node, decoder.compat);
+  }
+  if (inner instanceof z.ZodNumber) return number(node, inner, path, decoder);
+  if (inner instanceof z.ZodBoolean) return boolean(node, path, decoder);
+  return node.value;
+}
+
+function fits(node: Node, schema: z.ZodType): boolean {
+  if (schema instanceof z.ZodObject || schema instanceof z.ZodRecord) return node.kind === "map";
+  if (schema instanceof z.ZodArray) return node.kind === "list";
+  return node.kind === "scalar";
+}
+
+/** Numbers and booleans are text where text is wanted: as written, or as the predecessor prints them. */
+export function text(node: Scalar, compat: boolean): string {
+  if (node.value === null) return "";
+  return compat ? String(node.value) : node.text;
+}
+
+function amount(node: Node): unknown {
+  if (node.kind !== "scalar") return plain(node);
+  return typeof node.value === "number" ? node.value : node.text;
+}
+
+function number(node: Scalar, schema: z.ZodNumber, path: Path, decoder: Decoder): unknown {
+  const { findings, compat } = decoder;
+  const whole = schema.def.type === "number" && schema.isInt;
+  const key = path.at(-1);
+  let value = node.value;
+  if (typeof value === "string" && !compat && /^[-+]?\d+(?:\.\d+)?$/.test(value)) {
+    findings.add({
+      severity: "warning",
+      code: "quoted-number",
+      at: node.start,
+      message: `\`${key}\` is a number, written as text`,
+      hint: "leave the quotes out",
+    });
+    value = Number(value);
+  }
+  if (typeof value === "number" && whole && !Number.isInteger(value)) {
+    findings.add({
+      severity: "warning",
+      code: "fraction",
+      at: node.start,
+      message: `\`${key}\` takes whole numbers; ${node.text} counts as ${Math.trunc(value)}`,
+    });
+    value = Math.trunc(value);
+  }
+  return value;
+}
+
+function boolean(node: Scalar, path: Path, decoder: Decoder): unknown {
+  if (typeof node.value !== "string" || decoder.compat) return node.value;
+  const match = /^(?:(y|yes|on|true)|(n|no|off|false))$/i.exec(node.value);
+  if (!match) return node.value;
+  decoder.findings.add({
+    severity: "warning",
+    code: "quoted-boolean",
+    at: node.start,
+    message: `\`${path.at(-1)}\` is true or false, written as ${node.style === "plain" ? node.text : `"${node.text}"`}`,
+    hint: `write ${match[1] !== undefined}`,
+  });
+  return match[1] !== undefined;
+}
+
+function secret(node: Node, schema: z.ZodType, path: Path, decoder: Decoder): unknown {
+  if (node.kind === "scalar") {
+    decoder.meant.push({ kind: "secret", node, path });
+    // `${file:…}` as a whole is a secret that may change: the reference is kept, not what the file holds now.
+    const file = decoder.compat ? undefined : expandableSecret(node.source);
+    return file === undefined ? text(node, decoder.compat) : { file };
+  }
+  if (node.kind === "list" || !(schema instanceof z.ZodUnion)) return plain(node);
+  const value: Record<string, unknown> = {};
+  for (const entry of node.entries) {
+    const known = entry.key === "env" || entry.key === "file";
+    if (known && entry.value.kind === "scalar") value[entry.key] = text(entry.value, decoder.compat);
+    else if (known) value[entry.key] = plain(entry.value);
+    else unknownKey(entry.key, entry.at, "other", ["env", "file"], decoder);
+  }
+  return value;
+}
+
+function layout(node: Node, path: Path, decoder: Decoder): unknown {
+  if (node.kind !== "map") return plain(node);
+  if (node.entries.length === 0 && !decoder.compat) {
+    decoder.findings.add({
+      severity: "warning",
+      code: "empty-layout",
+      at: node.start,
+      message: "an empty layout counts as none: whole events are sent (kubernetes-event-exporter sends `{}` each time)",
+      hint: "remove it",
+    });
+    return undefined;
+  }
+  gatherTemplates(node, path, decoder);
+  return plain(node);
+}
+
+function gatherTemplates(node: Node, path: Path, decoder: Decoder): void {
+  if (node.kind === "scalar") {
+    if (typeof node.value === "string") decoder.meant.push({ kind: "template", node, path });
+    else if (decoder.compat && node.value !== null) {
+      decoder.findings.add({
+        severity: "warning",
+        code: "layout-null",
+        at: node.start,
+        message: `${node.text} becomes null in the output: kubernetes-event-exporter renders nothing but text`,
+        hint: `quote it, which sends text, or leave \`compat: exporter\` out`,
+      });
+    }
+  } else if (node.kind === "list") {
+    for (const [index, item] of node.items.entries()) gatherTemplates(item, [...path, index], decoder);
+  } else for (const entry of node.entries) gatherTemplates(entry.value, [...path, entry.key], decoder);
+}
+
+function map(node: Node, schema: z.ZodType, path: Path, decoder: Decoder): unknown {
+  if (node.kind !== "map") return plain(node);
+  return record(
+    node.entries.map((entry) => [entry.key, decode(entry.value, schema, [...path, entry.key], "other", decoder)]),
+  );
+}
+
+function list(
+  node: Node,
+  element: z.ZodType,
+  path: Path,
+  site: Site,
+  kind: string | undefined,
+  decoder: Decoder,
+): unknown {
+  let items: readonly Node[];
+  if (node.kind === "list") items = node.items;
+  else if (node.kind === "scalar" && node.value === null) return [];
+  else if (decoder.compat || !fits(node, unwrap(element).schema)) {
+    // The schema of `strings` would take one string, which the predecessor refuses.
+    return kind === "strings" ? { notAList: plain(node) } : plain(node);
+  } else {
+    items = [node];
+    if (kind !== "strings") {
+      decoder.findings.add({
+        severity: "warning",
+        code: "not-a-list",
+        at: node.start,
+        message: `\`${path.at(-1)}\` is a list; this one ${node.kind === "map" ? "map" : "value"} counts as its only item`,
+        hint: "put `- ` before it",
+      });
+    }
+  }
+  return items.map((item, index) => decode(item, element, [...path, index], site, decoder));
+}
+
+/** Keys of a map by what they stand for in a shape; reports the ones that stand for nothing. */
+export function resolveKeys(node: Mapping, known: readonly string[], site: Site, decoder: Decoder) {
+  const resolved = new Map<string, { key: string; at: number; value: Node; exact: boolean }>();
+  for (const entry of node.entries) {
+    const key = canonicalKey(entry.key, known, decoder);
+    if (key === undefined) {
+      unknownKey(entry.key, entry.at, site, known, decoder);
+      continue;
+    }
+    const exact = key === entry.key;
+    const other = resolved.get(key);
+    if (!exact && !other) {
+      decoder.findings.add({
+        severity: "warning",
+        code: "alias-key",
+        at: entry.at,
+        message: `\`${entry.key}\` is spelt \`${key}\``,
+        hint: `write \`${key}\``,
+      });
+    }
+    if (other) {
+      const [loser, winner] = exact ? [other, entry] : [entry, other];
+      decoder.findings.add({
+        severity: "warning",
+        code: "duplicate-key",
+        at: loser.at,
+        message: `\`${loser.key}\` and \`${winner.key}\` (line ${decoder.findings.position(winner.at).line}) are one key; \`${winner.key}\` counts`,
+        hint: `remove \`${loser.key}\``,
+      });
+      if (!exact) continue;
+    }
+    resolved.set(key, { ...entry, exact });
+  }
+  return resolved;
+}
+
+function canonicalKey(written: string, known: readonly string[], decoder: Decoder): string | undefined {
+  if (known.includes(written)) return written;
+  if (decoder.compat) {
+    return written === "throttlePeriod" && known.includes("maxEventAgeSeconds") ? "maxEventAgeSeconds" : undefined;
+  }
+  const lower = written.toLowerCase();
+  return (
+    known.find((candidate) => candidate.toLowerCase() === lower) ??
+    (Object.hasOwn(ALIASES, lower) ? ALIASES[lower]?.find((candidate) => known.includes(candidate)) : undefined)
+  );
+}
+
+function object(node: Node, schema: z.ZodObject, path: Path, site: Site, decoder: Decoder): unknown {
+  if (node.kind !== "map") return node.kind === "scalar" && node.value === null ? {} : plain(node);
+  const shape: Readonly<Record<string, z.ZodType>> = schema.shape;
+  const value: Record<string, unknown> = {};
+  for (const [key, entry] of resolveKeys(node, Object.keys(shape), site, decoder)) {
+    const field = shape[key];
+    if (!field) continue;
+    const empty = entry.value.kind === "scalar" && entry.value.value === null;
+    if (empty && !(unwrap(field).schema instanceof z.ZodObject && site === "top")) continue;
+    const below: Site = key === "routes" ? "route" : key === "drop" || key === "match" ? "rule" : "other";
+    const decoded = decode(entry.value, field, [...path, key], site === "route" ? below : "other", decoder);
+    if (decoded !== undefined) value[key] = decoded;
+  }
+  return value;
+}
+
+const TOP_KEYS: readonly string[] = Object.keys(topSchema.shape);
+const ROUTE_KEYS = ["drop", "match", "routes"];
+
+/** Says what to do about a key that nothing reads; it is ignored, as the predecessor does. */
+export function unknownKey(key: string, at: number, site: Site, known: readonly string[], decoder: Decoder): void {
+  const { message, hint, code, severity } = unknown(key, site, known);
+  decoder.findings.add({
+    severity: decoder.compat ? "warning" : (severity ?? "error"),
+    code: code ?? "unknown-key",
+    at,
+    message: message ?? `unknown key \`${key}\` is ignored`,
+    hint,
+  });
+}
+
+interface Unknown {
+  readonly message?: string;
+  readonly hint?: string | undefined;
+  readonly code?: string;
+  readonly severity?: "warning";
+}
+
+function unknown(key: string, site: Site, known: readonly string[]): Unknown {
+  const near = nearest(key, known);
+  const suggestion = near === undefined ? `known here: ${known.join(", ")}` : `did you mean \`${near}\`?`;
+  const later = LATER_KEYS.has(key);
+  if (site === "top" || site === "receiver") {
+    const fork = FORK_KEYS[key];
+    if (fork) {
+      return {
+        severity: "warning",
+        code: "fork-key",
+        message: `\`${key}\`, of a fork of kubernetes-event-exporter, is ignored`,
+        hint: fork,
+      };
+    }
+    if (later)
+      return {
+        code: "not-yet",
+        message: `\`${key}\` is not available in this version and is ignored`,
+        hint: "remove it",
+      };
+  }
+  switch (site) {
+    case "top":
+      if (ROUTE_KEYS.includes(key)) return { hint: `put it under \`route:\`` };
+      break;
+    case "route":
+      if (ALERTMANAGER_KEYS.has(key.toLowerCase())) {
+        return { hint: "this is a key of Alertmanager; every route that matches gets the event, each at once" };
+      }
+      if (key === "receiver")
+        return { hint: "a receiver belongs inside an item of `match`: `match: [{ receiver: NAME }]`" };
+      if (key === "receivers" || TOP_KEYS.includes(key)) return { hint: `move \`${key}\` to the top level` };
+      break;
+    case "rule":
+      return rule(key, suggestion);
+    case "receiver":
+      break;
+    case "other":
+      break;
+  }
+  return { hint: suggestion };
+}
+
+function rule(key: string, suggestion: string): Unknown {
+  const wider = { message: `unknown key \`${key}\` is ignored, which makes the rule match more than it says` };
+  switch (key.toLowerCase()) {
+    case "drop":
+      return { ...wider, hint: "`drop` goes beside `match`, not into an item of it" };
+    case "match":
+    case "routes":
+      return { ...wider, hint: `\`${key}\` goes into a route, not into a rule` };
+    case "types":
+      return { ...wider, hint: "write `type: Normal|Warning`" };
+    case "reasons":
+    case "kinds":
+    case "namespaces":
+      return { ...wider, hint: `write \`${key.slice(0, -1)}: A|B\`` };
+    case "name":
+      return { ...wider, hint: "an object's name is not matched on; `message`, `labels` or `kind` may do" };
+    case "involvedobject":
+      return { ...wider, hint: "write `kind`, `namespace` or `apiVersion` directly in the rule" };
+    case "maxeventageseconds":
+    case "throttleperiod":
+      return { ...wider, hint: "move `maxEventAgeSeconds` to the top level" };
+    case "metrics":
+      return { ...wider, hint: "every event is counted in Petrel's own metrics" };
+    default:
+      return { ...wider, hint: suggestion };
+  }
+}

@@ -1,0 +1,100 @@
+/** What predecessors' configs have and Petrel has not, or spells otherwise: so that nothing is passed over in silence. */
+
+/** Receivers of the exporter (and its forks) that Petrel cannot deliver to yet, by every spelling seen. */
+export const ABSENT_SINKS: Readonly<Record<string, string>> = {
+  elasticsearch: "elasticsearch",
+  opensearch: "opensearch",
+  opsgenie: "opsgenie",
+  slack: "slack",
+  teams: "teams",
+  loki: "loki",
+  kafka: "kafka",
+  kinesis: "kinesis",
+  kineis: "kinesis",
+  firehose: "firehose",
+  sns: "sns",
+  sqs: "sqs",
+  opscenter: "opscenter",
+  eventbridge: "eventbridge",
+  pubsub: "pubsub",
+  bigquery: "bigquery",
+  clickhouse: "clickhouse",
+  prometheus: "prometheus",
+  alertmanager: "alertmanager",
+};
+
+/** The order in which the exporter looks for a receiver's sink: with several, the first counts. */
+export const SINK_ORDER = [
+  "inMemory",
+  "pipe",
+  "webhook",
+  "file",
+  "syslog",
+  "stdout",
+  "elasticsearch",
+  "kinesis",
+  "firehose",
+  "opensearch",
+  "opsgenie",
+  "sqs",
+  "sns",
+  "slack",
+  "kafka",
+  "pubsub",
+  "opscenter",
+  "teams",
+  "bigquery",
+  "eventbridge",
+  "loki",
+];
+
+/** Keys of forks of the exporter, ignored with a warning. */
+export const FORK_KEYS: Readonly<Record<string, string>> = {
+  watchReasons: "watch everything and match `reason` in the route instead",
+  clusterEnvironment: "put it into clusterName",
+  cacheTTL: "Petrel's cache of object metadata needs no setting",
+  mappingCacheSize: "Petrel's cache of API discovery needs no setting",
+};
+
+/** Top-level and receiver keys that have a meaning in Petrel's design and none in this version. */
+export const LATER_KEYS: ReadonlySet<string> = new Set([
+  "state",
+  "checkpoint",
+  "dedup",
+  "throttle",
+  "deadLetter",
+  "tests",
+  "template",
+  "sources",
+  "secrets",
+  "order",
+  "shards",
+  "admin",
+  "http",
+]);
+
+/** Other spellings, tried in this order where the object knows the target. */
+export const ALIASES: Readonly<Record<string, readonly string[]>> = {
+  throttleperiod: ["maxEventAgeSeconds"],
+  trottleperiod: ["maxEventAgeSeconds"],
+  maxeventsageseconds: ["maxEventAgeSeconds"],
+  passsord: ["password"],
+  kineis: ["kinesis"],
+  url: ["endpoint"],
+  endpoint: ["url"],
+  webhookurl: ["url", "endpoint"],
+  apikey: ["apiKey"],
+};
+
+/** Alertmanager's, often written into a route by people who know that one. */
+export const ALERTMANAGER_KEYS: ReadonlySet<string> = new Set([
+  "groupby",
+  "groupwait",
+  "groupinterval",
+  "repeatinterval",
+  "group_by",
+  "group_wait",
+  "group_interval",
+  "repeat_interval",
+  "continue",
+]);

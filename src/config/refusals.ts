@@ -1,0 +1,118 @@
+/** What a schema refuses, in words for the config's author. */
+import type { z } from "zod";
+import { type Decoder, type Path, pathKey } from "./decode.ts";
+import { nearest } from "./nearest.ts";
+import type { Node } from "./tree.ts";
+
+type Issue = z.core.$ZodIssue;
+
+/** Wrong types are what the predecessor refuses as well; other refusals may be of one receiver alone. */
+export const isWrongType = (issue: Issue, base: Path, decoder: Decoder) =>
+  (issue.code === "invalid_type" || issue.code === "invalid_union") && !isMissing(issue, base, decoder);
+
+function isMissing(issue: Issue, base: Path, decoder: Decoder): boolean {
+  return !decoder.nodes.has(pathKey([...base, ...keys(issue)]));
+}
+
+const keys = (issue: Issue): Path => issue.path.map((part) => (typeof part === "symbol" ? String(part) : part));
+
+/** Adds a finding for each issue; `fatal` says which of them leave nothing to run. */
+export function reportIssues(
+  issues: readonly Issue[],
+  base: Path,
+  decoder: Decoder,
+  fatal: (issue: Issue) => boolean,
+  hint?: string,
+): void {
+  for (const issue of issues) {
+    let path = [...base, ...keys(issue)];
+    const name = `\`${path.at(-1)}\``;
+    const missing = isMissing(issue, base, decoder);
+    while (path.length > 0 && !decoder.nodes.has(pathKey(path))) path = path.slice(0, -1);
+    const node = decoder.nodes.get(pathKey(path));
+    const what = missing
+      ? { code: "missing-key", message: `${name} is required` }
+      : explain(issue, name, node, isSecret(path, decoder));
+    decoder.findings.add({ severity: "error", at: node?.start ?? 0, fatal: fatal(issue), hint, ...what });
+  }
+}
+
+function isSecret(path: Path, decoder: Decoder): boolean {
+  return (
+    SECRET_KEY.test(String(path.at(-1))) ||
+    decoder.meant.some((one) => one.kind === "secret" && pathKey(one.path) === pathKey(path))
+  );
+}
+
+/** Keys whose values are not shown even where no schema says that they are secret. */
+export const SECRET_KEY =
+  /pass(?:word|sword|wd)?$|passphrase|token|secret|credential|authorization|cookie|api-?_?key|access-?_?key|^url$|endpoint|webhook-?_?url|hosts$/i;
+
+function explain(
+  issue: Issue,
+  name: string,
+  node: Node | undefined,
+  hidden: boolean,
+): { code: string; message: string; hint?: string } {
+  const seen = describe(node, hidden);
+  switch (issue.code) {
+    case "invalid_type": {
+      const wanted = WANTED[issue.expected] ?? issue.expected;
+      return { code: "wrong-type", message: `${name} must be ${wanted}, not ${seen}`, ...placeholderHint(node) };
+    }
+    case "invalid_union":
+      return {
+        code: "wrong-type",
+        message: `${name} must be text, { env: NAME } or { file: PATH }, not ${seen}`,
+        ...placeholderHint(node),
+      };
+    case "invalid_value": {
+      const values = issue.values.map(String);
+      const near = node?.kind === "scalar" ? nearest(node.text, values) : undefined;
+      return {
+        code: "wrong-value",
+        message: `${name} must be one of ${values.join(", ")}, not ${seen}`,
+        ...(near && { hint: `did you mean \`${near}\`?` }),
+      };
+    }
+    case "too_small":
+      return {
+        code: "wrong-value",
+        message:
+          issue.origin === "string"
+            ? `${name} must not be empty`
+            : `${name} must be ${issue.inclusive ? "at least" : "more than"} ${issue.minimum}`,
+      };
+    case "too_big":
+      return { code: "wrong-value", message: `${name} must be at most ${issue.maximum}` };
+    default:
+      return { code: "wrong-value", message: `${name}: ${issue.message}` };
+  }
+}
+
+const WANTED: Readonly<Record<string, string>> = {
+  string: "text",
+  number: "a number",
+  int: "a whole number",
+  boolean: "true or false",
+  array: "a list",
+  object: "a map",
+  record: "a map",
+};
+
+function describe(node: Node | undefined, hidden: boolean): string {
+  if (!node) return "nothing";
+  if (node.kind !== "scalar") return node.kind === "map" ? "a map" : "a list";
+  if (node.value === null) return "nothing";
+  if (hidden || Number.isFinite(node.authored))
+    return typeof node.value === "string" ? "this text" : `a ${typeof node.value}`;
+  if (typeof node.value !== "string") return String(node.value);
+  return `the text "${node.text.length > 40 ? `${node.text.slice(0, 40)}…` : node.text}"`;
+}
+
+function placeholderHint(node: Node | undefined): { hint?: string } {
+  if (node?.kind !== "map" || !node.flow) return {};
+  return node.entries.every((entry) => entry.value.kind === "scalar" && entry.value.value === null)
+    ? { hint: "`{` starts a map in YAML; quote the value if it is text" }
+    : {};
+}

@@ -1,0 +1,165 @@
+/**
+ * The config file's one definition: types, defaults, validation, JSON Schema and reference docs come from here.
+ * `meta.kind` says what a string stands for (`pattern`, `template`, `secret` …).
+ */
+import { z } from "zod";
+import { LEVELS } from "../logger.ts";
+import { fields } from "./fields.ts";
+
+const pattern = () => z.string().meta({ kind: "pattern" });
+
+const patterns = () => z.record(z.string(), pattern());
+
+export const ruleSchema = z
+  .strictObject({
+    message: pattern().optional().describe("The event's message."),
+    apiVersion: pattern().optional().describe("API version of the involved object."),
+    kind: pattern()
+      .optional()
+      .describe("Kind of the involved object.")
+      .meta({ examples: ["^Pod$"] }),
+    namespace: pattern()
+      .optional()
+      .describe("The event's own namespace.")
+      .meta({ examples: ["^kube-system$"] }),
+    reason: pattern()
+      .optional()
+      .describe("The event's reason.")
+      .meta({ examples: ["BackOff|Failed"] }),
+    type: pattern()
+      .optional()
+      .describe("The event's type.")
+      .meta({ examples: ["Warning"] }),
+    component: pattern().optional().describe("Component that reported the event."),
+    host: pattern().optional().describe("Host that reported the event."),
+    labels: patterns().optional().describe("Labels of the involved object: each must be there and match."),
+    annotations: patterns().optional().describe("Annotations of the involved object: each must be there and match."),
+    minCount: z.int().optional().describe("The event occurred at least this often."),
+    receiver: z.string().optional().describe("Name of the receiver that gets the event; not in a drop rule."),
+  })
+  .meta({ id: "rule", description: "All conditions must hold. Patterns are RE2 and match anywhere in the text." });
+
+export const routeSchema = z
+  .strictObject({
+    drop: z.array(ruleSchema).default([]).describe("An event that one of these matches goes no further in this route."),
+    match: z
+      .array(ruleSchema)
+      .default([])
+      .describe("Each rule that matches sends to its receiver; all must match for the event to go on to `routes`."),
+    get routes(): z.ZodDefault<z.ZodArray<z.ZodType>> {
+      return z.array(routeSchema).default([]).describe("Routes below this one.");
+    },
+  })
+  .meta({ id: "route", description: "A node of the route tree." });
+
+/** What every receiver has beside its sink's own keys. */
+export const receiverSchema = z.strictObject({
+  name: z
+    .string()
+    .min(1)
+    .describe("What rules call this receiver.")
+    .meta({ examples: ["dump"] }),
+  batch: z
+    .strictObject({
+      count: z.int().min(1).optional().describe("Events per delivery at most; the sink's own limit is the default."),
+      bytes: fields.bytes().optional().describe("Bytes per delivery at most."),
+      linger: fields.duration().optional().describe("How long a delivery waits for more events."),
+    })
+    .optional()
+    .describe("How events are put together, for sinks that can take several at once."),
+  concurrency: z.int().min(1).max(256).optional().describe("Deliveries under way at once."),
+  timeout: fields.duration().default(30_000).describe("A delivery that takes longer has failed."),
+  retry: z
+    .strictObject({
+      min: fields.duration().default(500).describe("First wait; doubles each time, with full jitter."),
+      max: fields.duration().default(60_000).describe("Longest wait."),
+    })
+    .default({ min: 500, max: 60_000 })
+    .describe("Waits between attempts. Petrel goes on trying for as long as the buffer holds the event."),
+  rateLimit: z.number().positive().optional().describe("Events per second at most."),
+  maxAge: fields.duration().optional().describe("Drop events that are older than this when their turn comes."),
+  updates: z
+    .enum(["all", "first"])
+    .optional()
+    .describe("Whether an event that occurs again is delivered again. The sink decides when absent."),
+});
+
+export const topSchema = z.strictObject({
+  logLevel: z.enum(LEVELS).default("info").describe("Least severity that is logged."),
+  logFormat: z.enum(["pretty", "json"]).default("pretty").describe("How log lines look. They go to standard error."),
+  maxEventAgeSeconds: z
+    .int()
+    .default(5)
+    .describe("Of the events that exist at the first start, those older than this are left out."),
+  clusterName: z.string().default("").describe("Put into each event as clusterName."),
+  namespace: z.string().default("").describe("The one namespace to watch. Empty: all."),
+  namespaces: fields.strings().default([]).describe("Namespaces to watch. Empty: all."),
+  excludeNamespaces: fields.strings().default([]).describe("Namespaces whose events are left out."),
+  fieldSelector: z
+    .string()
+    .default("")
+    .describe("Field selector of the watch.")
+    .meta({ examples: ["involvedObject.kind=Pod"] }),
+  labelSelector: z.string().default("").describe("Label selector of the watch; it sees the labels of events."),
+  sidecar: z
+    .strictObject({
+      namespace: z.string().min(1).optional().describe("Default: the pod's own, from POD_NAMESPACE."),
+      pod: z.string().min(1).optional().describe("Default: the pod's own name, from POD_NAME or HOSTNAME."),
+    })
+    .optional()
+    .describe("Watch the events of the pod that Petrel runs in, and no others."),
+  api: z
+    .enum(["v1", "events.k8s.io/v1"])
+    .default("v1")
+    .describe("API that events are watched through; either gives every event."),
+  startFrom: z
+    .enum(["oldest", "now"])
+    .default("oldest")
+    .describe("What the first start does with events that exist already."),
+  kubeQPS: z.number().default(5).describe("Look-ups of metadata per second at most. Negative: no limit."),
+  kubeBurst: z.int().default(10).describe("Look-ups of metadata at once at most."),
+  omitLookup: z.boolean().default(false).describe("Look up no metadata of involved objects."),
+  cacheSize: z.int().min(1).default(1024).describe("Objects whose metadata is remembered."),
+  lookupTimeout: fields.duration().default(2_000).describe("How long an event waits for the metadata of its object."),
+  metricsNamePrefix: z
+    .string()
+    .regex(
+      /^(?:[a-zA-Z][a-zA-Z0-9_:]*_)?$/,
+      "must start with a letter and end in `_`, with letters, digits, `_` and `:` between",
+    )
+    .default("")
+    .describe("Put before the names of the exporter's metrics, and of these only.")
+    .meta({ examples: ["event_exporter_"] }),
+  leaderElection: z
+    .strictObject({
+      enabled: z.boolean().default(false).describe("One of several replicas is active."),
+      leaderElectionID: z.string().default("kubernetes-event-exporter").describe("Name of the Lease."),
+    })
+    .default({ enabled: false, leaderElectionID: "kubernetes-event-exporter" })
+    .describe("Not available yet: run one replica."),
+  buffer: z
+    .strictObject({
+      events: z.int().min(1).default(10_000).describe("Events at most."),
+      bytes: fields
+        .bytes()
+        .default(16 * 1024 ** 2)
+        .describe("Bytes at most."),
+    })
+    .default({ events: 10_000, bytes: 16 * 1024 ** 2 })
+    .describe("What may wait for slow receivers. When it is full, the oldest event goes, and is counted."),
+  shutdownTimeout: fields.duration().default(25_000).describe("How long a stop waits for what is under way."),
+  compat: z
+    .enum(["none", "exporter"])
+    .default("none")
+    .describe("`exporter` reproduces what kubernetes-event-exporter does, quirks included."),
+  strict: z.boolean().default(false).describe("Refuse to run with what `petrel check` calls an error."),
+});
+
+export type Top = z.output<typeof topSchema>;
+export type ReceiverKeys = z.output<typeof receiverSchema>;
+export type Rule = z.output<typeof ruleSchema>;
+export interface Route {
+  readonly drop: readonly Rule[];
+  readonly match: readonly Rule[];
+  readonly routes: readonly Route[];
+}
