@@ -167,12 +167,12 @@ async function fromKubeconfig(resolved: Resolved, path: string, deps: Deps): Pro
     );
   }
   const token = await tokenOf(user, deps);
-  const exec = secure || user.exec === undefined ? execOf(user, cluster, await ca?.value(), deps) : undefined;
+  const exec = execOf(user, cluster, await ca?.value(), deps);
+  if (!secure && exec !== undefined) {
+    deps.logger.warn(`the exec plugin of user "${user.name}" is not used: ${cluster.server} is not https`);
+  }
   if (!secure && (token !== undefined || user.basic !== undefined) && !isLoopback(cluster.server)) {
     deps.logger.warn(`credentials go to ${cluster.server} in clear text`, { cluster: cluster.name });
-  }
-  if (!secure && user.exec !== undefined) {
-    deps.logger.warn(`the exec plugin of user "${user.name}" is not used: ${cluster.server} is not https`);
   }
   return assemble({
     server: cluster.server,
@@ -183,7 +183,7 @@ async function fromKubeconfig(resolved: Resolved, path: string, deps: Deps): Pro
     cert,
     key,
     token,
-    exec,
+    exec: secure ? exec : undefined,
     tls: {
       ...(cluster.tlsServerName === undefined ? {} : { serverName: cluster.tlsServerName }),
       ...(cluster.insecureSkipTlsVerify ? { rejectUnauthorized: false } : {}),

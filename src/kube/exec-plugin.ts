@@ -98,6 +98,8 @@ async function runPlugin(options: ExecPluginOptions): Promise<ExecCredential> {
       stdin: "ignore",
       stdout: "pipe",
       stderr: "pipe",
+      // A process group of its own, so that what the plugin started ends with it.
+      detached: true,
       env: { ...options.env, ...config.env, KUBERNETES_EXEC_INFO: execInfo(options) },
     });
   } catch (error) {
@@ -105,7 +107,7 @@ async function runPlugin(options: ExecPluginOptions): Promise<ExecCredential> {
     throw new CredentialsError(`cannot start ${name}: ${reasonOf(error)}${hint}`);
   }
 
-  // A grandchild may hold the pipes open after the kill, so the reads have the deadline too.
+  // Whoever holds the pipes open must not hold us: the reads have the deadline too.
   let timer: Timer | undefined;
   const late = new Promise<"late">((settle) => {
     timer = setTimeout(() => settle("late"), timeoutMs);
@@ -126,7 +128,15 @@ async function runPlugin(options: ExecPluginOptions): Promise<ExecCredential> {
     return parseCredential(stdout, config, now());
   } finally {
     clearTimeout(timer);
-    if (child.exitCode === null) child.kill("SIGKILL");
+    if (child.exitCode === null) killGroup(child.pid);
+  }
+}
+
+function killGroup(pid: number): void {
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch {
+    // It ended in the meantime.
   }
 }
 
