@@ -1,0 +1,46 @@
+/**
+ * What one rendering may use. Rendering is synchronous and never nests across templates of different owners, so the
+ * account of the rendering that runs now is one module-level object: no parameter through every function.
+ */
+import { GoError } from "./value.ts";
+
+export interface Limits {
+  /** UTF-16 units of output, and of any one string on the way. Default 1 Mi. */
+  readonly maxOutput: number;
+  /** Range iterations, function calls, list elements made. Default 200,000. */
+  readonly maxSteps: number;
+  /** Templates calling templates. Default 200. */
+  readonly maxDepth: number;
+}
+
+export const DEFAULT_LIMITS: Limits = { maxOutput: 1 << 20, maxSteps: 200_000, maxDepth: 200 };
+
+/** The account of the running rendering. */
+export const budget = {
+  steps: DEFAULT_LIMITS.maxSteps,
+  maxOutput: DEFAULT_LIMITS.maxOutput,
+  maxSteps: DEFAULT_LIMITS.maxSteps,
+  /** Kinder than Go where Go is hostile: map[string]string for map[string]any, metav1.Time for time.Time. */
+  lenient: false,
+};
+
+/** A limit was hit: not an error of a function, so it names no function. */
+export class LimitError extends GoError {}
+
+/** Pays for `steps` units of work (elements made, bytes / 64 worked on …) before doing it. */
+export function spend(steps: number): void {
+  budget.steps -= steps;
+  if (!(budget.steps >= 0)) {
+    throw new LimitError(`more than ${budget.maxSteps} steps: shorten the loop, or raise template.limits.steps`);
+  }
+}
+
+/** Call before making a string that may be long. */
+export function checkLength(length: number): void {
+  if (!(length <= budget.maxOutput)) {
+    throw new LimitError(
+      `more than ${budget.maxOutput} characters of output: shorten the text, or raise template.limits.output`,
+    );
+  }
+  spend(length >>> 6);
+}
