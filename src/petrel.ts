@@ -1,0 +1,176 @@
+/** One running Petrel: credentials, watches, pipeline; and the truth about its health. */
+import type { Config } from "./config/types.ts";
+import { type ApiClient, createApiClient } from "./kube/client.ts";
+import type { Credentials } from "./kube/credentials.ts";
+import { createWatch, type Watch, type WatchStatus, type WatchTarget } from "./kube/watch.ts";
+import type { Logger } from "./logger.ts";
+import type { Metrics } from "./metrics.ts";
+import type { CompileTemplate } from "./payload.ts";
+import { pipelineMeters, watchMeters } from "./pipeline/meters.ts";
+import { createPipeline, type Lookup, type PipelineStatus } from "./pipeline/pipeline.ts";
+import type { SinkDefinition } from "./sink.ts";
+
+export interface PetrelOptions {
+  readonly config: Config;
+  readonly credentials: Credentials;
+  readonly sinks: readonly SinkDefinition[];
+  readonly compileTemplate: CompileTemplate;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly userAgent: string;
+  /** Made of the client when the config needs look-ups; absent: none are made. */
+  readonly createLookup?: (client: ApiClient) => Lookup;
+  readonly timing?: Parameters<typeof createWatch>[2]["timing"];
+}
+
+export interface PetrelStatus extends PipelineStatus {
+  readonly watches: readonly WatchStatus[];
+}
+
+export interface Petrel {
+  status(): PetrelStatus;
+  /** Why Petrel is not ready to be relied on; undefined when it is. */
+  unready(): string | undefined;
+  /** Why Petrel itself is stuck; undefined while it works, however its destinations fare. */
+  unhealthy(): string | undefined;
+  /** Stops the sources, delivers what waits within `shutdownTimeout`, ends. True when nothing was left. */
+  stop(): Promise<boolean>;
+}
+
+/** The event loop must turn at least this often, in milliseconds. */
+const MAX_BLOCKED = 10_000;
+
+export async function startPetrel(options: PetrelOptions): Promise<Petrel> {
+  const { config, logger, metrics } = options;
+  // Steady: a step of the wall clock neither ages nor hurries anything.
+  const now = (): number => performance.timeOrigin + performance.now();
+  const client = createApiClient(options.credentials, { userAgent: options.userAgent, metrics });
+  const pipeline = await createPipeline({
+    config,
+    sinks: new Map(options.sinks.map((sink) => [sink.name, sink])),
+    compileTemplate: options.compileTemplate,
+    logger,
+    meters: pipelineMeters(metrics),
+    env: options.env,
+    lookup: options.createLookup?.(client) ?? (() => undefined),
+    now,
+    random: Math.random,
+  });
+
+  const sources = new AbortController();
+  const watches: Watch[] = [];
+  for (const [index, target] of watchTargets(config).entries()) {
+    const settings = {
+      maxEventAgeMs: config.maxEventAgeSeconds * 1_000,
+      startFrom: config.startFrom,
+      clusterName: config.clusterName,
+      excludeNamespaces: config.excludeNamespaces,
+    };
+    const watch = createWatch(target, settings, {
+      client,
+      logger,
+      meters: watchMeters(metrics, target.name),
+      receive: (bytes, change, event, version) => pipeline.receive(index, bytes, change, event, version),
+      room: (signal) => pipeline.room(signal),
+      now,
+      random: Math.random,
+      ...(options.timing && { timing: options.timing }),
+    });
+    watches.push(watch);
+    observeWatch(metrics, target.name, watch, now);
+  }
+  const running = watches.map((watch) => watch.run(sources.signal));
+  observePipeline(metrics, pipeline.status);
+
+  let turned = now();
+  const pulse = setInterval(() => {
+    turned = now();
+  }, 1_000);
+
+  return {
+    status: () => ({ ...pipeline.status(), watches: watches.map((watch) => watch.status()) }),
+    unready() {
+      for (const watch of watches) {
+        const { open, name, lastError } = watch.status();
+        if (!open) return `the watch of ${name} is not open${lastError === undefined ? "" : `: ${lastError}`}`;
+      }
+      return undefined;
+    },
+    unhealthy() {
+      const blocked = now() - turned;
+      if (blocked > MAX_BLOCKED) return `the event loop stood still for ${Math.round(blocked / 1_000)} s`;
+      const stuck = pipeline.stuck();
+      return stuck && `a delivery to ${stuck.receiver} has been overdue for ${Math.round(stuck.ms / 1_000)} s`;
+    },
+    async stop() {
+      clearInterval(pulse);
+      sources.abort();
+      await Promise.all(running);
+      const drained = await pipeline.drain(AbortSignal.timeout(config.shutdownTimeoutMs));
+      if (!drained) {
+        const left = pipeline.status().receivers.filter((receiver) => receiver.backlog > 0);
+        for (const { name, backlog, lastError } of left) {
+          logger.error("stopped with events not delivered", { receiver: name, events: backlog, error: lastError });
+        }
+      }
+      await pipeline.stop();
+      client.close();
+      return drained;
+    },
+  };
+}
+
+/** One watch per namespace, or one for all of them. */
+export function watchTargets(config: Config): readonly WatchTarget[] {
+  const base = config.api === "v1" ? "/api/v1" : "/apis/events.k8s.io/v1";
+  const { sidecar } = config;
+  const object = config.api === "v1" ? "involvedObject" : "regarding";
+  const own = sidecar && [`${object}.kind=Pod`, `${object}.name=${sidecar.pod}`].join(",");
+  const query = {
+    fieldSelector: [own, config.fieldSelector].filter(Boolean).join(",") || undefined,
+    labelSelector: config.labelSelector || undefined,
+  };
+  const namespaces = sidecar ? [sidecar.namespace] : [...new Set(config.namespaces)];
+  if (namespaces.length === 0) return [{ path: `${base}/events`, query, name: "all namespaces" }];
+  return namespaces.map((namespace) => ({
+    path: `${base}/namespaces/${encodeURIComponent(namespace)}/events`,
+    query,
+    name: `namespace ${namespace}`,
+  }));
+}
+
+function observeWatch(metrics: Metrics, name: string, watch: Watch, now: () => number): void {
+  const labels = { watch: name };
+  metrics.read(
+    "gauge",
+    "petrel_watch_open",
+    "1 while the API server answers the watch.",
+    () => Number(watch.status().open),
+    labels,
+  );
+  metrics.read(
+    "gauge",
+    "petrel_watch_silence_seconds",
+    "Seconds since the watch brought a byte.",
+    () => {
+      const { lastByteAt } = watch.status();
+      return lastByteAt === 0 ? 0 : Math.max(0, (now() - lastByteAt) / 1_000);
+    },
+    labels,
+  );
+}
+
+function observePipeline(metrics: Metrics, status: () => PipelineStatus): void {
+  metrics.read("gauge", "petrel_log_events", "Events in the log.", () => status().events);
+  metrics.read("gauge", "petrel_log_bytes", "Bytes of the events in the log.", () => status().bytes);
+  for (const [index, { name }] of status().receivers.entries()) {
+    metrics.read(
+      "gauge",
+      "petrel_backlog_events",
+      "Events in the log that the receiver has not acknowledged.",
+      () => status().receivers[index]?.backlog ?? 0,
+      { receiver: name },
+    );
+  }
+}
