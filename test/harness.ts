@@ -89,15 +89,23 @@ export async function startTestPetrel(options: {
   readonly sinks: readonly SinkDefinition[];
   readonly config?: Partial<Config>;
   readonly server?: ApiServer;
+  /** Where the API server is now, when that changes. */
+  readonly url?: () => string;
   readonly timing?: Partial<typeof TIMING>;
   readonly level?: Level;
 }): Promise<Running> {
   const server = options.server ?? (await createApiServer());
+  const { url = () => server.url } = options;
   const metrics = createMetrics();
   const log: Record<string, unknown>[] = [];
   const petrel = await startPetrel({
     config: aConfig(options.config),
-    credentials: openServer(server.url),
+    credentials: {
+      ...openServer(server.url),
+      get server() {
+        return url();
+      },
+    },
     sinks: options.sinks,
     compileTemplate: (text) => () => text,
     logger: createLogger({
@@ -120,7 +128,8 @@ export async function startTestPetrel(options: {
       for (const line of metrics.expose("prometheus").split("\n")) {
         const match = /^(\w+)(?:\{(.*)\})? (\S+)$/.exec(line);
         if (match?.[1] !== name) continue;
-        if (Object.entries(labels).every(([key, value]) => match[2]?.includes(`${key}="${value}"`))) sum += Number(match[3]);
+        if (Object.entries(labels).every(([key, value]) => match[2]?.includes(`${key}="${value}"`)))
+          sum += Number(match[3]);
       }
       return sum;
     },
