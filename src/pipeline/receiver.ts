@@ -395,8 +395,9 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
     const hold = holds.get(event.objectKey);
     if (hold?.group !== group) return;
     // The rest of a bisected group still travels, and may hold a later event of the same object.
-    if (group.next?.events.some((other) => other.objectKey === event.objectKey)) {
-      hold.group = group.next;
+    for (let later = group.next; later; later = later.next) {
+      if (!later.events.some((other) => other.objectKey === event.objectKey)) continue;
+      hold.group = later;
       return;
     }
     hold.group = undefined;
