@@ -2,6 +2,7 @@
 import type { Cell, Metrics } from "../metrics.ts";
 import type { Credentials, RequestAuth } from "./credentials.ts";
 import { CredentialsError, codeOf } from "./credentials-error.ts";
+import { memberOf, textOf } from "./json.ts";
 
 export type ApiErrorKind = "credentials" | "network" | "timeout" | "status";
 
@@ -256,8 +257,8 @@ async function statusError(response: Response, path: string): Promise<ApiError> 
   try {
     const body: unknown = JSON.parse(text);
     if (memberOf(body, "kind") === "Status") {
-      reason = textOf(memberOf(body, "reason"));
-      said = textOf(memberOf(body, "message"));
+      reason = textOf(body, "reason") ?? "";
+      said = textOf(body, "message") ?? "";
       const seconds = memberOf(memberOf(body, "details"), "retryAfterSeconds");
       if (retryAfterMs === undefined && typeof seconds === "number" && seconds > 0) retryAfterMs = seconds * 1000;
     }
@@ -332,12 +333,4 @@ function emptyBody(): ReadableStream<Uint8Array> {
 function excerpt(text: string): string {
   const line = text.replace(/\s+/g, " ").trim();
   return line.length > 500 ? `${line.slice(0, 500)}…` : line;
-}
-
-function memberOf(value: unknown, key: string): unknown {
-  return typeof value === "object" && value !== null ? Reflect.get(value, key) : undefined;
-}
-
-function textOf(value: unknown): string {
-  return typeof value === "string" ? value : "";
 }

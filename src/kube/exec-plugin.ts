@@ -4,6 +4,7 @@
  */
 import type { Logger } from "../logger.ts";
 import { CredentialsError, reasonOf } from "./credentials-error.ts";
+import { memberOf, textOf } from "./json.ts";
 import type { Cluster, ExecConfig } from "./kubeconfig.ts";
 
 export interface ExecCredential {
@@ -218,13 +219,4 @@ function nameOf(config: ExecConfig): string {
 function excerpt(text: string): string {
   const line = text.trim().replace(/\s+/g, " ");
   return line.length > 300 ? `${line.slice(0, 300)}…` : line;
-}
-
-function memberOf(value: unknown, key: string): unknown {
-  return typeof value === "object" && value !== null ? Reflect.get(value, key) : undefined;
-}
-
-function textOf(value: unknown, key: string): string | undefined {
-  const text = memberOf(value, key);
-  return typeof text === "string" && text !== "" ? text : undefined;
 }
