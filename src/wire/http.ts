@@ -4,6 +4,7 @@
  */
 import { DeliveryError, type Reason, reasonOfStatus } from "../errors.ts";
 import { abortError } from "./abort.ts";
+import { connectionExchange } from "./http-connection.ts";
 import { fetchExchange } from "./http-fetch.ts";
 import { type TlsOptions, tlsReader } from "./tls.ts";
 
@@ -58,14 +59,26 @@ const RETRY_AFTER_MAX_MS = 3_600_000;
 // These belong to the transport.
 const OWN_HEADERS = new Set(["connection", "content-length", "transfer-encoding", "upgrade", "keep-alive", "te"]);
 
+const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+
 /** Throws ConfigError for TLS settings that cannot be. Nothing is opened before the first request. */
 export function createHttp(options: HttpOptions = {}): Http {
   const tls = options.tls && tlsReader(options.tls);
-  const exchange = fetchExchange({ tls, proxy: options.proxy });
+  const direct = connectionExchange({ tls, now: () => performance.now() });
+  const proxied = fetchExchange({ tls, proxy: options.proxy });
+  const exchange: Exchange = (request) =>
+    options.proxy !== undefined || proxyOfEnvironment(request.url) ? proxied(request) : direct.exchange(request);
   return {
     send: (request) => send(exchange, request),
-    [Symbol.dispose]() {},
+    [Symbol.dispose]: direct.close,
   };
+}
+
+/** Whether a proxy is named for this URL; NO_PROXY is then fetch's to read. Loopback never goes through one, as in Go. */
+function proxyOfEnvironment(url: URL): boolean {
+  const name = url.protocol === "https:" ? "HTTPS_PROXY" : "HTTP_PROXY";
+  if (!process.env[name] && !process.env[name.toLowerCase()]) return false;
+  return !/^(localhost|127\.[\d.]+|\[::1\])$/.test(url.hostname);
 }
 
 async function send(exchange: Exchange, request: HttpRequest): Promise<HttpResponse> {
@@ -99,6 +112,9 @@ function outgoing(headers: HeaderList, url: URL): HeaderList {
   let named = false;
   for (const [name, value] of headers) {
     const lower = name.toLowerCase();
+    if (!TOKEN.test(name)) {
+      throw new DeliveryError("not_found", `the header name ${JSON.stringify(name)} has characters that HTTP forbids`);
+    }
     if (OWN_HEADERS.has(lower)) continue;
     if (lower === "authorization") authorized = true;
     if (lower === "user-agent") named = true;
