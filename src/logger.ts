@@ -32,28 +32,6 @@ export interface LoggerOptions {
   readonly now?: () => number;
 }
 
-/** zerolog's numbers, which the exporter accepts for `logLevel`. */
-const NUMBERED: Readonly<Record<string, Level>> = {
-  "-1": "trace",
-  "0": "debug",
-  "1": "info",
-  "2": "warn",
-  "3": "error",
-  "4": "fatal",
-  "5": "fatal",
-  "6": "disabled",
-  "7": "disabled",
-};
-
-/** The level that a config means: a name in any case, `panic`, a number of zerolog's, or nothing for `info`. */
-export function parseLevel(input: string | number): Level | undefined {
-  const text = String(input).trim().toLowerCase();
-  if (text === "") return "info";
-  if (text === "panic") return "fatal";
-  if (text === "warning") return "warn";
-  return LEVELS.find((level) => level === text) ?? NUMBERED[text];
-}
-
 type Spoken = "debug" | "info" | "warn" | "error";
 
 const WINDOW_MS = 10_000;

@@ -1,6 +1,7 @@
 /** One rule of the route tree, compiled: does an event satisfy all of its conditions? */
 import type { Position, RuleConfig } from "../config/types.ts";
 import type { Event } from "../event.ts";
+import { occurrences } from "../normalise.ts";
 import { compilePattern, type Pattern } from "../template/re2.ts";
 
 /** The fields that a rule may ask about, in the order in which the exporter asks. */
@@ -104,11 +105,6 @@ export function compileMatcher(source: string): Matcher {
   } catch (error) {
     return { source, error: error instanceof Error ? error.message : String(error), test: () => false };
   }
-}
-
-/** How often the event happened: a series counts for itself, and what was seen at all was seen once. */
-function occurrences(event: Event): number {
-  return Math.max(event.count, event.series?.count ?? 0, 1);
 }
 
 /** Writes the event's values of {@link RULE_FIELDS} into `into`. New-style events name their reporter, not a source. */

@@ -1,0 +1,66 @@
+/** What `petrel` means without a command: whatever the predecessor whose image it replaces would have meant. */
+import { join } from "node:path";
+import { splitFlag } from "./args.ts";
+
+export type Bare =
+  | { readonly kind: "run"; readonly command: string; readonly args: readonly string[] }
+  | { readonly kind: "help"; readonly asked: boolean }
+  | { readonly kind: "refuse"; readonly message: string };
+
+/** kubernetes-event-exporter's, all of them flags of `petrel run`. */
+const EXPORTER = new Set(["conf", "kubeconfig", "metrics-address", "metrics-tls-config"]);
+/** eventrouter's own, and those of glog, which it links. */
+const EVENTROUTER = new Set([
+  "listen-address",
+  "alsologtostderr",
+  "log_backtrace_at",
+  "log_dir",
+  "logtostderr",
+  "stderrthreshold",
+  "v",
+  "vmodule",
+]);
+
+/** `args` is empty or begins with a flag. */
+export function bareInvocation(
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+  exists: (path: string) => boolean,
+  cwd: string,
+): Bare {
+  const names = args.map((arg) => flagName(arg)).filter((name) => name !== undefined);
+  const has = (known: ReadonlySet<string>) => names.some((name) => known.has(name));
+  if (has(EXPORTER)) return { kind: "run", command: "run", args };
+  const [first] = names;
+  if (first === "h" || first === "help") return { kind: "help", asked: true };
+  if (first === "version") return { kind: "run", command: "version", args: [] };
+  if (has(EVENTROUTER)) return later("eventrouter's flags", "eventrouter");
+  const variables = Object.keys(env);
+  if (first === undefined) {
+    const router = variables.find((name) => name.startsWith("EVENTROUTER_"));
+    if (router !== undefined) return later(`${router} in the environment`, "eventrouter");
+    if (exists("/etc/eventrouter/config.json")) return later("/etc/eventrouter/config.json", "eventrouter");
+    const bridge = variables.find((name) => name.startsWith("EventGridBridge_"));
+    if (bridge !== undefined) return later(`${bridge} in the environment`, "the Event Grid bridge");
+    if (exists(join(cwd, "config.yaml"))) return { kind: "run", command: "run", args: [] };
+    return { kind: "help", asked: false };
+  }
+  return { kind: "refuse", message: `unknown flag ${args[0]} before a command; see petrel help` };
+}
+
+function flagName(arg: string): string | undefined {
+  try {
+    return splitFlag(arg)?.name;
+  } catch {
+    return undefined;
+  }
+}
+
+function later(seen: string, whose: string): Bare {
+  return {
+    kind: "refuse",
+    message:
+      `found ${seen}: standing in for ${whose} without a config is not possible in this version; ` +
+      "write a petrel config and start with petrel run -c FILE",
+  };
+}

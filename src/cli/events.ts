@@ -1,0 +1,103 @@
+/** The EVENT argument of the commands that explain. */
+import { readFile } from "node:fs/promises";
+import { isAbsolute, join } from "node:path";
+import { UsageError } from "../errors.ts";
+import type { Event } from "../event.ts";
+import { NotAnEvent, normalise } from "../normalise.ts";
+import type { Io } from "./command.ts";
+import { jsonValues } from "./json-values.ts";
+
+/** What EVENT can be; for usage texts. */
+export const EVENT_USAGE = `EVENT: a file (one event, a list, or one per line), - for standard input, or NAMESPACE/NAME in the
+cluster; as the API has it (core/v1, events.k8s.io/v1) or as kubernetes-event-exporter sends it.
+`;
+
+export type ReadEvent = { readonly event: Event } | { readonly problem: string };
+
+export interface ReadOptions {
+  readonly clusterName: string;
+  /** Gets an event from the cluster. */
+  readonly fetch: (namespace: string, name: string) => Promise<unknown>;
+}
+
+/** Standard input and files are read whole, up to here. */
+const MAX_BYTES = 256 * 1024 * 1024;
+
+/** Throws UsageError when there is nothing to read; what is no event is a problem among the answers. */
+export async function readEvents(argument: string, io: Io, options: ReadOptions): Promise<readonly ReadEvent[]> {
+  const values =
+    argument === "-" ? inText(await readStdin(io), "standard input") : await fromFile(argument, io, options);
+  const found: ReadEvent[] = [];
+  for (const value of values) {
+    if ("problem" in value) found.push(value);
+    else for (const item of unpack(value.value)) found.push(toEvent(item, value.where, options.clusterName));
+  }
+  if (found.length === 0) throw new UsageError(`no event in ${argument === "-" ? "standard input" : argument}`);
+  return found;
+}
+
+type Located = { readonly value: unknown; readonly where: string } | { readonly problem: string };
+
+async function fromFile(argument: string, io: Io, options: ReadOptions): Promise<readonly Located[]> {
+  const path = isAbsolute(argument) ? argument : join(io.cwd, argument);
+  try {
+    const text = await readFile(path, "utf8");
+    return /\.ya?ml$/.test(path) ? await inYaml(text, argument) : inText(text, argument);
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error)) throw error;
+    const cluster = /^([a-z0-9][a-z0-9-]*)\/([a-z0-9][a-z0-9.-]*)$/.exec(argument);
+    if (error.code === "ENOENT" && cluster !== null) {
+      const value = await options.fetch(cluster[1] ?? "", cluster[2] ?? "");
+      return [{ value, where: argument }];
+    }
+    throw new UsageError(`cannot read the event file ${argument} (${String(error.code)})`);
+  }
+}
+
+async function readStdin(io: Io): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of io.stdin()) {
+    size += chunk.length;
+    if (size > MAX_BYTES) throw new UsageError(`standard input is larger than ${MAX_BYTES} bytes; split it`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString();
+}
+
+function inText(text: string, name: string): readonly Located[] {
+  return Array.from(jsonValues(text), (found) =>
+    "problem" in found
+      ? { problem: `${name}:${found.line}: ${found.problem}` }
+      : { value: found.value, where: `${name}:${found.line}` },
+  );
+}
+
+async function inYaml(text: string, name: string): Promise<readonly Located[]> {
+  const { parseAllDocuments } = await import("yaml");
+  const documents = parseAllDocuments(text);
+  if (!Array.isArray(documents)) return [];
+  return documents.map((document) => {
+    const [error] = document.errors;
+    return error === undefined
+      ? { value: document.toJS(), where: name }
+      : { problem: `${name}: not YAML: ${error.message.split("\n")[0]}` };
+  });
+}
+
+/** The events in a list, an array, or a watch's `{type, object}`; else the value itself. */
+function unpack(value: unknown): readonly unknown[] {
+  if (Array.isArray(value)) return value.flatMap(unpack);
+  if (typeof value !== "object" || value === null) return [value];
+  if ("items" in value && Array.isArray(value.items)) return value.items;
+  return "object" in value && "type" in value && !("metadata" in value) ? [value.object] : [value];
+}
+
+function toEvent(value: unknown, where: string, clusterName: string): ReadEvent {
+  try {
+    return { event: normalise(value, { clusterName }) };
+  } catch (error) {
+    if (error instanceof NotAnEvent) return { problem: `${where}: ${error.message}` };
+    throw error;
+  }
+}

@@ -1,0 +1,31 @@
+/** The command line of `petrel run`, which is also that of kubernetes-event-exporter. */
+import { LEVELS } from "../logger.ts";
+import { COMPAT_FLAG, CONFIG_FLAG } from "./args.ts";
+
+export const RUN_FLAGS = {
+  config: CONFIG_FLAG,
+  kubeconfig: { value: "FILE" },
+  context: { value: "NAME" },
+  "metrics-address": { value: "ADDRESS", default: ":2112" },
+  /** A web config of Prometheus' exporter-toolkit. */
+  "metrics-tls-config": { value: "FILE", default: "" },
+  compat: COMPAT_FLAG,
+  "log-level": { value: "LEVEL", choices: LEVELS },
+  "log-format": { value: "FORMAT", choices: ["json", "pretty"] },
+} as const;
+
+export const RUN_USAGE = `usage: petrel run [-c FILE] [FLAGS]
+
+Watches the cluster's events and delivers each to the receivers that the config's route tree chooses.
+Ends on SIGTERM or SIGINT after delivering what waits (at most shutdownTimeout); a second signal ends
+it at once.
+
+  -c, --config FILE          the config (config.yaml); -conf is accepted, too
+  --kubeconfig FILE          credentials; else in-cluster, else $KUBECONFIG, else ~/.kube/config
+  --context NAME             context of the kubeconfig; else its current one
+  --metrics-address ADDRESS  /metrics, /-/healthy and /-/ready listen here (:2112)
+  --metrics-tls-config FILE  certificate and key for that, as Prometheus' web config spells them
+  --compat exporter          reproduce kubernetes-event-exporter's quirks; none: do not
+  --log-level LEVEL          debug, info, warn, error … instead of the config's logLevel
+  --log-format FORMAT        json or pretty instead of the config's logFormat
+`;
