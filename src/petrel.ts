@@ -1,14 +1,16 @@
 /** One running Petrel: credentials, watches, pipeline; and the truth about its health. */
 import type { Config } from "./config/types.ts";
-import { type ApiClient, createApiClient } from "./kube/client.ts";
+import { createApiClient } from "./kube/client.ts";
 import type { Credentials } from "./kube/credentials.ts";
+import type { Enricher } from "./kube/enrich.ts";
 import { createWatch, type Watch, type WatchStatus, type WatchTarget } from "./kube/watch.ts";
 import type { Logger } from "./logger.ts";
 import type { Metrics } from "./metrics.ts";
 import type { CompileTemplate } from "./payload.ts";
-import { pipelineMeters, watchMeters } from "./pipeline/meters.ts";
-import { createPipeline, type Lookup, type PipelineStatus } from "./pipeline/pipeline.ts";
+import { createMeters, registerBacklog, registerExporterMetrics, registerWatch } from "./pipeline/meters.ts";
+import { createPipeline, type PipelineStatus } from "./pipeline/pipeline.ts";
 import type { SinkDefinition } from "./sink.ts";
+import { commit, version } from "./version.ts";
 
 export interface PetrelOptions {
   readonly config: Config;
@@ -18,9 +20,6 @@ export interface PetrelOptions {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly env: Readonly<Record<string, string | undefined>>;
-  readonly userAgent: string;
-  /** Made of the client when the config needs look-ups; absent: none are made. */
-  readonly createLookup?: (client: ApiClient) => Lookup;
   readonly timing?: Parameters<typeof createWatch>[2]["timing"];
 }
 
@@ -45,18 +44,40 @@ export async function startPetrel(options: PetrelOptions): Promise<Petrel> {
   const { config, logger, metrics } = options;
   // Steady: a step of the wall clock neither ages nor hurries anything.
   const now = (): number => performance.timeOrigin + performance.now();
-  const client = createApiClient(options.credentials, { userAgent: options.userAgent, metrics });
+  const meters = createMeters(metrics);
+  registerExporterMetrics(metrics, config.metricsNamePrefix, { version, revision: commit }, meters.exporter);
+  const client = createApiClient(options.credentials, { userAgent: `petrel/${version}`, metrics });
+  const enricher = config.omitLookup ? undefined : await openEnricher();
   const pipeline = await createPipeline({
     config,
     sinks: new Map(options.sinks.map((sink) => [sink.name, sink])),
     compileTemplate: options.compileTemplate,
     logger,
-    meters: pipelineMeters(metrics),
+    meters,
     env: options.env,
-    lookup: options.createLookup?.(client) ?? (() => undefined),
+    lookup: enricher?.lookup ?? (() => undefined),
     now,
     random: Math.random,
   });
+
+  // Loaded only when it is used: many configs need no look-ups.
+  async function openEnricher(): Promise<Enricher> {
+    const [{ createDiscovery }, { createEnricher }] = await Promise.all([
+      import("./kube/discovery.ts"),
+      import("./kube/enrich.ts"),
+    ]);
+    return createEnricher({
+      client,
+      discovery: createDiscovery({ client, logger }),
+      logger,
+      metrics,
+      reads: meters.lookups,
+      cacheSize: config.cacheSize,
+      qps: config.kubeQPS,
+      burst: config.kubeBurst,
+      timeoutMs: config.lookupTimeoutMs,
+    });
+  }
 
   const sources = new AbortController();
   const watches: Watch[] = [];
@@ -70,7 +91,7 @@ export async function startPetrel(options: PetrelOptions): Promise<Petrel> {
     const watch = createWatch(target, settings, {
       client,
       logger,
-      meters: watchMeters(metrics, target.name),
+      meters: meters.watch(target.name),
       receive: (bytes, change, event, version) => pipeline.receive(index, bytes, change, event, version),
       room: (signal) => pipeline.room(signal),
       now,
@@ -78,10 +99,10 @@ export async function startPetrel(options: PetrelOptions): Promise<Petrel> {
       ...(options.timing && { timing: options.timing }),
     });
     watches.push(watch);
-    observeWatch(metrics, target.name, watch, now);
+    registerWatch(metrics, target.name, watch.status, now);
   }
   const running = watches.map((watch) => watch.run(sources.signal));
-  observePipeline(metrics, pipeline.status);
+  registerBacklog(metrics, config.receivers, pipeline.status);
 
   let turned = now();
   const pulse = setInterval(() => {
@@ -115,6 +136,7 @@ export async function startPetrel(options: PetrelOptions): Promise<Petrel> {
         }
       }
       await pipeline.stop();
+      enricher?.close();
       client.close();
       return drained;
     },
@@ -138,39 +160,4 @@ export function watchTargets(config: Config): readonly WatchTarget[] {
     query,
     name: `namespace ${namespace}`,
   }));
-}
-
-function observeWatch(metrics: Metrics, name: string, watch: Watch, now: () => number): void {
-  const labels = { watch: name };
-  metrics.read(
-    "gauge",
-    "petrel_watch_open",
-    "1 while the API server answers the watch.",
-    () => Number(watch.status().open),
-    labels,
-  );
-  metrics.read(
-    "gauge",
-    "petrel_watch_silence_seconds",
-    "Seconds since the watch brought a byte.",
-    () => {
-      const { lastByteAt } = watch.status();
-      return lastByteAt === 0 ? 0 : Math.max(0, (now() - lastByteAt) / 1_000);
-    },
-    labels,
-  );
-}
-
-function observePipeline(metrics: Metrics, status: () => PipelineStatus): void {
-  metrics.read("gauge", "petrel_log_events", "Events in the log.", () => status().events);
-  metrics.read("gauge", "petrel_log_bytes", "Bytes of the events in the log.", () => status().bytes);
-  for (const [index, { name }] of status().receivers.entries()) {
-    metrics.read(
-      "gauge",
-      "petrel_backlog_events",
-      "Events in the log that the receiver has not acknowledged.",
-      () => status().receivers[index]?.backlog ?? 0,
-      { receiver: name },
-    );
-  }
 }

@@ -115,7 +115,6 @@ export async function startTestPetrel(options: {
     }),
     metrics,
     env: {},
-    userAgent: "petrel/test",
     timing: { minBackoff: 5, maxBackoff: 50, ...options.timing },
   });
   return {

@@ -32,8 +32,8 @@ export interface EnricherOptions {
   readonly discovery: Discovery;
   readonly logger: Logger;
   readonly metrics: Metrics;
-  /** Of the two metrics that the exporter has too. Default none. */
-  readonly metricsNamePrefix?: string;
+  /** Answers from the cache, and from the API server (404 included), as the exporter counts them. */
+  readonly reads: { readonly hits: Cell; readonly misses: Cell };
   readonly now?: () => number;
   /** Objects remembered. Default 1024, as the exporter. */
   readonly cacheSize?: number;
@@ -107,12 +107,7 @@ export function createEnricher(options: EnricherOptions): Enricher {
   let wake: Timer | undefined;
   let complainedAt = Number.NEGATIVE_INFINITY;
 
-  const prefix = options.metricsNamePrefix ?? "";
-  const hits = metrics.counter(`${prefix}kube_api_read_cache_hits`, "Lookups of objects answered from the cache.");
-  const misses = metrics.counter(
-    `${prefix}kube_api_read_cache_misses`,
-    "Lookups of objects that asked the API server.",
-  );
+  const { hits, misses } = options.reads;
   const counted = (result: Outcome): Cell =>
     metrics.counter("petrel_lookups_total", "Lookups of the objects of events, by how they ended.", { result });
   const outcomes: Record<Outcome, Cell> = {

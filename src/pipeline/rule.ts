@@ -55,7 +55,7 @@ export interface Rule {
   explain(event: Event, values: FieldValues): ConditionReport[];
 }
 
-export interface Matcher extends Pattern {
+export interface Matcher extends Pick<Pattern, "test"> {
   readonly source: string;
   /** What RE2 has against the pattern; it then matches nothing, as in the exporter. */
   readonly error?: string;

@@ -45,7 +45,8 @@ function open(answers: Record<string, Answer>, options: Partial<EnricherOptions>
   const now = () => clock.now;
   const client = createApiClient(openServer(server.url), { userAgent: "t" });
   const discovery = createDiscovery({ client, logger, now });
-  const enricher = createEnricher({ client, discovery, logger, metrics, now, ...options });
+  const reads = { hits: { value: 0 }, misses: { value: 0 } };
+  const enricher = createEnricher({ client, discovery, logger, metrics, reads, now, ...options });
   return {
     answers,
     clock,
@@ -63,6 +64,7 @@ function open(answers: Record<string, Answer>, options: Partial<EnricherOptions>
       return result;
     },
     values,
+    reads,
     [Symbol.dispose]: () => {
       enricher.close();
       server[Symbol.dispose]();
@@ -71,7 +73,7 @@ function open(answers: Record<string, Answer>, options: Partial<EnricherOptions>
 }
 
 test("metadata only, once, then from the cache and without a promise", async () => {
-  using it = open({ [POD_PATH]: META }, { metricsNamePrefix: "test_" });
+  using it = open({ [POD_PATH]: META });
   const first = it.lookup(POD);
   expect(first).toBeInstanceOf(Promise);
   expect(it.lookup(POD)).toBe(first);
@@ -80,11 +82,10 @@ test("metadata only, once, then from the cache and without a promise", async () 
   expect(it.headers()[0]?.get("accept")).toStartWith("application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1");
   expect(it.asked()).toEqual([POD_PATH]);
   expect(it.values()).toEqual({
-    test_kube_api_read_cache_hits: 1,
-    test_kube_api_read_cache_misses: 1,
     'petrel_lookups_total{result="found"}': 1,
     'petrel_lookups_total{result="hit"}': 1,
   });
+  expect(it.reads).toEqual({ hits: { value: 1 }, misses: { value: 1 } });
 });
 
 test("what was found is asked for again after its time", async () => {

@@ -5,7 +5,7 @@ import { createLogger } from "../../src/logger.ts";
 import { createMetrics } from "../../src/metrics.ts";
 import { normalise } from "../../src/normalise.ts";
 import { createLog } from "../../src/pipeline/log.ts";
-import { pipelineMeters } from "../../src/pipeline/meters.ts";
+import { createMeters } from "../../src/pipeline/meters.ts";
 import { createReceiver, type ReceiverSettings } from "../../src/pipeline/receiver.ts";
 import { eventually } from "../harness.ts";
 
@@ -35,7 +35,7 @@ function aReceiver(deliver: Deliver, changes: Partial<ReceiverSettings> = {}, ev
     evict: (seq) => receiver.evicted(seq),
   });
   const metrics = createMetrics();
-  const meters = pipelineMeters(metrics).receiver("r", "memory");
+  const meters = createMeters(metrics).receiver("r", "memory");
   const receiver = createReceiver(
     settings,
     {
