@@ -1,13 +1,16 @@
 /** Where findings are gathered while a config is read. */
 import type { Finding, Severity } from "../errors.ts";
+import { type Excerpt, excerptAt, type Span } from "./redact.ts";
 import { positions, type Source } from "./source.ts";
 import type { Position } from "./types.ts";
 
 export interface Report {
   readonly severity: Severity;
   readonly code: string;
-  /** Offset in the text that was parsed. */
+  /** Offset in the text that is parsed. */
   readonly at: number;
+  /** `at` is an offset in the file instead. */
+  readonly inFile?: boolean;
   readonly message: string;
   readonly hint?: string | undefined;
   /** Nothing can run from this config. */
@@ -17,40 +20,53 @@ export interface Report {
 export interface Findings {
   add(report: Report): void;
   position(offset: number): Position;
+  /** From now on offsets are of this source. */
+  follow(source: Source): void;
   /** True once something fatal was added. */
   readonly fatal: boolean;
-  /** Sorted by place; the same thing at the same place once. */
-  list(): Finding[];
+  /** Sorted by place, the same thing at the same place once; each with its line, secrets left out. */
+  list(secrets: readonly Span[]): { findings: Finding[]; excerpts: Excerpt[] };
 }
 
 /** More would be noise, and a hostile file must not make more. */
 const MOST = 500;
 
-export function gatherFindings(source: Source): Findings {
-  const found = new Map<string, Finding>();
-  const locate = positions(source.original);
+export function gatherFindings(first: Source): Findings {
+  const found = new Map<string, { readonly finding: Finding; readonly offset: number }>();
+  const locate = positions(first.original);
+  let source = first;
   let fatal = false;
-  const position = (offset: number) => locate(Math.min(source.origin(offset), source.original.length));
+  const inFile = (offset: number) => Math.min(source.origin(offset), source.original.length);
   return {
-    position,
+    position: (offset) => locate(inFile(offset)),
+    follow(next) {
+      source = next;
+    },
     get fatal() {
       return fatal;
     },
     add(report) {
       fatal ||= report.fatal === true;
-      const { line, column } = position(report.at);
-      const key = `${line}:${column}:${report.code}:${report.message}`;
+      const offset = report.inFile ? report.at : inFile(report.at);
+      const { severity, code, message, hint } = report;
+      const key = `${offset}:${code}:${message}`;
       if (found.has(key) || found.size >= MOST) return;
-      found.set(key, {
-        severity: report.severity,
-        code: report.code,
+      const finding = {
+        severity,
+        code,
         file: source.file,
-        line,
-        column,
-        message: report.message,
-        ...(report.hint === undefined ? {} : { hint: report.hint }),
-      });
+        ...locate(offset),
+        message,
+        ...(hint !== undefined && { hint }),
+      };
+      found.set(key, { finding, offset });
     },
-    list: () => [...found.values()].sort((a, b) => a.line - b.line || a.column - b.column),
+    list(secrets) {
+      const sorted = [...found.values()].sort((a, b) => a.offset - b.offset);
+      return {
+        findings: sorted.map(({ finding }) => finding),
+        excerpts: sorted.map(({ offset }) => excerptAt(source.original, offset, secrets)),
+      };
+    },
   };
 }

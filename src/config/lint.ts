@@ -1,66 +1,100 @@
 /** What is accepted and surely not meant: findings that no schema can make. */
-import type { Decoder, Path } from "./decode.ts";
-import { pathKey } from "./decode.ts";
-import { nearest } from "./nearest.ts";
+import type { Decoder } from "./decode.ts";
+import { lintPattern } from "./lint-patterns.ts";
+import { lintRoute } from "./lint-route.ts";
+import { lintTemplate, type TemplateFault } from "./lint-templates.ts";
 import type { ReadReceiver } from "./receivers.ts";
 import type { Route } from "./schema.ts";
 import type { Mapping, Node } from "./tree.ts";
 
-/** What is wrong with a template; line and column count from 1 within it. */
-export interface TemplateFault {
-  readonly line: number;
-  readonly column: number;
-  readonly message: string;
-}
-
 export interface Linted {
   readonly root: Mapping;
-  readonly parts: {
-    readonly route?: { at: number; value: Node } | undefined;
-    readonly receivers?: { at: number; value: Node } | undefined;
-  };
+  /** Values of the top-level keys that are there. */
+  readonly keys: ReadonlyMap<string, { readonly at: number; readonly value: Node }>;
   readonly route: Route;
   readonly receivers: readonly ReadReceiver[];
   readonly decoder: Decoder;
+  /** What was parsed. */
+  readonly text: string;
   readonly checkTemplate: (text: string) => TemplateFault | undefined;
 }
 
 export function lint(linted: Linted): void {
-  lintReferences(linted);
+  const { decoder, text, checkTemplate } = linted;
+  for (const meant of decoder.meant) {
+    if (meant.kind === "pattern") lintPattern(meant, decoder);
+    if (meant.kind === "template") lintTemplate(meant, text, decoder, checkTemplate);
+  }
+  lintTop(linted);
+  if (linted.keys.has("route")) lintRoute(linted.route, linted.receivers, decoder);
+  for (const receiver of linted.receivers) lintLokiPush(receiver, decoder);
 }
 
-function lintReferences({ route, receivers, decoder }: Linted): void {
-  const names = receivers.map(({ name }) => name);
-  const used = new Set<string>();
-  const visit = (one: Route, path: Path) => {
-    for (const [index, rule] of one.match.entries()) {
-      if (!rule.receiver) continue;
-      used.add(rule.receiver);
-      if (names.includes(rule.receiver)) continue;
-      const near = nearest(rule.receiver, names);
-      decoder.findings.add({
-        severity: "error",
-        code: "undefined-receiver",
-        at: decoder.nodes.get(pathKey([...path, "match", index, "receiver"]))?.start ?? 0,
-        message: `there is no receiver \`${rule.receiver}\`; what it should get goes nowhere`,
-        hint: near
-          ? `did you mean \`${near}\`?`
-          : names.length > 0
-            ? `there are: ${names.join(", ")}`
-            : "define it under `receivers`",
-      });
-    }
-    for (const [index, below] of one.routes.entries()) visit(below, [...path, "routes", index]);
+function lintTop({ root, keys, receivers, decoder: { findings } }: Linted): void {
+  const number = (key: string) => {
+    const entry = keys.get(key);
+    return entry?.value.kind === "scalar" && typeof entry.value.value === "number"
+      ? { ...entry, number: entry.value.value }
+      : undefined;
   };
-  visit(route, ["route"]);
-  for (const { name, at } of receivers) {
-    if (used.has(name)) continue;
-    decoder.findings.add({
+  if (!keys.has("route")) {
+    findings.add({
       severity: "warning",
-      code: "unused-receiver",
-      at,
-      message: `no rule sends anything to receiver \`${name}\``,
-      hint: `add \`- receiver: ${name}\` to a \`match\``,
+      code: "no-route",
+      at: root.start,
+      message: "there is no `route`: no event goes anywhere",
+      hint: "add `route: { routes: [{ match: [{ receiver: NAME }] }] }`",
     });
   }
+  if (receivers.length === 0 && keys.get("receivers")?.value.kind !== "map") {
+    findings.add({
+      severity: "warning",
+      code: "no-receivers",
+      at: keys.get("receivers")?.at ?? root.start,
+      message: "there are no receivers: no event goes anywhere",
+      hint: "add `receivers: [{ name: dump, stdout: {} }]`",
+    });
+  }
+  const age = number("maxEventAgeSeconds");
+  if (age && age.number < 0) {
+    findings.add({
+      severity: "warning",
+      code: "negative-age",
+      at: age.value.start,
+      message: "a negative age leaves every event out that exists at the first start",
+      hint: "write `startFrom: now` if that is meant",
+    });
+  }
+  const election = keys.get("leaderElection")?.value;
+  if (election?.kind === "map") {
+    const enabled = election.entries.find(({ key }) => key.toLowerCase() === "enabled");
+    if (enabled?.value.kind === "scalar" && enabled.value.value === true) {
+      findings.add({
+        severity: "warning",
+        code: "not-yet",
+        at: enabled.at,
+        message: "`leaderElection` is not available in this version and is ignored: each replica delivers every event",
+        hint: "run one replica",
+      });
+    }
+  }
+}
+
+/** https://grafana.com/docs/loki/latest/reference/loki-http-api/#ingest-logs */
+function lintLokiPush({ config, at }: ReadReceiver, { findings }: Decoder): void {
+  if (config?.sink !== "webhook" || !/\/loki\/api\/v1\/push\/?$/.test(String(config.config.endpoint))) return;
+  const { layout } = config.config;
+  const streams = typeof layout === "object" && layout !== null && "streams" in layout ? layout.streams : undefined;
+  const proper =
+    Array.isArray(streams) &&
+    streams.every((one) => Array.isArray(one?.values) && one.values.every((value: unknown) => Array.isArray(value)));
+  if (proper) return;
+  findings.add({
+    severity: "warning",
+    code: "loki-push",
+    at,
+    message:
+      "this endpoint is Loki's, which refuses a body that is not `streams: [{ stream: {…}, values: [[TIME, LINE]] }]`",
+    hint: "give the webhook a `layout` of this shape, each value in a list of its own",
+  });
 }

@@ -1,55 +1,65 @@
 /** The config file, from its text to plain data and everything that is wrong with it. */
 import { readFileSync } from "node:fs";
+import { sinks as registry } from "../../sinks/index.ts";
 import { ConfigError } from "../errors.ts";
 import type { SinkDefinition } from "../sink.ts";
 import { type Decoder, decode, type Path, pathKey, resolveKeys } from "./decode.ts";
 import { type Env, expandRaw } from "./env.ts";
 import { type Findings, gatherFindings } from "./findings.ts";
-import { lint, type TemplateFault } from "./lint.ts";
+import { lint } from "./lint.ts";
+import type { TemplateFault } from "./lint-templates.ts";
+import { readTree } from "./read.ts";
 import { type ReadReceiver, readReceivers } from "./receivers.ts";
+import { secretSpans } from "./redact.ts";
 import { reportIssues } from "./refusals.ts";
 import { type Route, type Rule, routeSchema, type Top, topSchema } from "./schema.ts";
-import { editSource, openSource, type Source } from "./source.ts";
-import { buildTree, type Mapping, type Node, parseYaml } from "./tree.ts";
+import { editSource, openSource } from "./source.ts";
+import type { Mapping, Node } from "./tree.ts";
 import type { Config, Loaded, RouteConfig, RuleConfig } from "./types.ts";
 
 export interface ParseOptions {
   /** Shown in findings. */
   readonly file: string;
   readonly env: Env;
-  readonly sinks: readonly SinkDefinition[];
   /** As if the file said `compat: exporter`. */
-  readonly compat?: boolean;
+  readonly compat?: boolean | undefined;
+  /** Default: the registry. */
+  readonly sinks?: readonly SinkDefinition[];
   /** Content of a file that the config names; undefined when it cannot be read. Default: none can. */
   readonly readFile?: (path: string) => string | undefined;
-  /** What is wrong with a template, line and column counted from 1 within it; undefined when nothing is. */
+  /** What is wrong with a template; undefined when nothing is. Default: nothing is. */
   readonly checkTemplate?: (text: string) => TemplateFault | undefined;
 }
 
 /** Never throws: what is wrong is a finding. Pure but for `readFile`. */
 export function parseConfig(text: string, options: ParseOptions): Loaded {
   const compat = options.compat ?? /^compat:[ \t]*["']?exporter\b/m.test(text);
-  let source = openSource(options.file, text);
-  let missing: readonly { name: string; at: number }[] = [];
-  if (compat) {
-    const raw = expandRaw(text, options.env);
-    source = editSource(source, raw.edits);
-    missing = raw.missing.filter(({ at }) => !/(?:^|\s)#/.test(text.slice(text.lastIndexOf("\n", at) + 1, at)));
-  }
-  const findings = gatherFindings(source);
-  const root = readTree(source, compat, options, findings);
-  for (const { name } of missing) {
+  const opened = openSource(options.file, text);
+  const raw = compat ? expandRaw(text, options.env) : undefined;
+  const expanded = editSource(opened, raw?.edits ?? []);
+  const findings = gatherFindings(expanded);
+  for (const { name, at } of raw?.missing ?? []) {
+    if (/(?:^|\s)#/.test(text.slice(text.lastIndexOf("\n", at) + 1, at))) continue;
     findings.add({
       severity: "warning",
       code: "env-undefined",
-      at: 0,
+      at,
+      inFile: true,
       message: `environment variable ${name} is not set; nothing stands in for it`,
+      hint: "set it; kubernetes-event-exporter has no way to write a dollar sign before a name",
     });
   }
-  const config = root === "broken" ? undefined : readConfig(root, compat, options, findings);
-  const list = findings.list();
-  const refused = findings.fatal || (config?.strict === true && list.some(({ severity }) => severity === "error"));
-  return { file: options.file, findings: list, ...(config && !refused && { config }) };
+  const readFile = options.readFile ?? (() => undefined);
+  const { source, root, cutAt } = readTree(expanded, findings, { ...(!compat && { env: options.env }), readFile });
+  const decoder: Decoder = { compat, findings, nodes: new Map(), meant: [] };
+  const config = root || !findings.fatal ? readConfig(root, source.text, options, decoder) : undefined;
+  const listed = findings.list(root ? secretSpans(root, source.origin) : []);
+  const refused = config?.strict === true && listed.findings.some(({ severity }) => severity === "error");
+  const loaded = { file: options.file, ...listed };
+  if (!config || findings.fatal || refused) return loaded;
+  if (cutAt === undefined) return { ...loaded, config };
+  const before = parseConfig(text.slice(0, text.lastIndexOf("\n", cutAt) + 1), options).config;
+  return { ...loaded, ...(before && { config: before }) };
 }
 
 /** Reads a file and everything that it names. Throws ConfigError when the file itself cannot be read. */
@@ -72,41 +82,8 @@ function readText(path: string): string | undefined {
   }
 }
 
-function readTree(
-  source: Source,
-  compat: boolean,
-  options: ParseOptions,
-  findings: Findings,
-): Node | undefined | "broken" {
-  const parsed = parseYaml(source.text);
-  if (!parsed) return undefined;
-  const [error] = parsed.errors;
-  if (error) {
-    findings.add({ severity: "error", code: "yaml", at: error.pos[0], message: error.message, fatal: true });
-    return "broken";
-  }
-  if (parsed.documents > 1) {
-    findings.add({
-      severity: "warning",
-      code: "several-documents",
-      at: parsed.document.range[2],
-      message: `the file holds ${parsed.documents} YAML documents; only the first counts`,
-      hint: "keep one document in a file",
-    });
-  }
-  return buildTree(parsed.document, source, findings, {
-    ...(!compat && { env: options.env }),
-    readFile: options.readFile ?? (() => undefined),
-  });
-}
-
-function readConfig(
-  root: Node | undefined,
-  compat: boolean,
-  options: ParseOptions,
-  findings: Findings,
-): Config | undefined {
-  const decoder: Decoder = { compat, findings, nodes: new Map(), meant: [] };
+function readConfig(root: Node | undefined, text: string, options: ParseOptions, decoder: Decoder): Config | undefined {
+  const { findings } = decoder;
   const empty: Mapping = { kind: "map", flow: false, start: 0, end: 0, entries: [] };
   const node = !root || (root.kind === "scalar" && root.value === null) ? empty : root;
   decoder.nodes.set("", node);
@@ -121,21 +98,19 @@ function readConfig(
     return undefined;
   }
   refuseTwoAges(node, findings);
-  const keys = resolveKeys(node, [...Object.keys(topSchema.shape), "route", "receivers"], "top", decoder);
-  const parts = { route: keys.get("route"), receivers: keys.get("receivers") };
-  keys.delete("route");
-  keys.delete("receivers");
-  const rest: Mapping = { ...node, entries: [...keys].map(([key, entry]) => ({ ...entry, key })) };
-  const top = readTop(rest, decoder);
-  const receivers = parts.receivers ? readReceivers(parts.receivers.value, options.sinks, decoder) : [];
+  const keys = resolveKeys(node, [...TOP_KEYS, "route", "receivers"], "top", decoder);
+  const settings = [...keys].filter(([key]) => key !== "route" && key !== "receivers");
+  const top = readTop({ ...node, entries: settings.map(([key, entry]) => ({ ...entry, key })) }, decoder);
+  const parts = { receivers: keys.get("receivers"), route: keys.get("route") };
+  const receivers = parts.receivers ? readReceivers(parts.receivers.value, options.sinks ?? registry, decoder) : [];
   const route = parts.route ? readRoute(parts.route.value, decoder) : EMPTY_ROUTE;
-  if (route) {
-    lint({ root: node, parts, route, receivers, decoder, checkTemplate: options.checkTemplate ?? (() => undefined) });
-  }
+  const checkTemplate = options.checkTemplate ?? (() => undefined);
+  if (route) lint({ root: node, keys, route, receivers, decoder, text, checkTemplate });
   if (!top || !route) return undefined;
-  return assemble(top, route, receivers, options, decoder, node);
+  return assemble(top, route, receivers, options, decoder);
 }
 
+const TOP_KEYS = Object.keys(topSchema.shape);
 const EMPTY_ROUTE: Route = { drop: [], match: [], routes: [] };
 
 function refuseTwoAges(node: Mapping, findings: Findings): void {
@@ -199,12 +174,11 @@ function assemble(
   read: readonly ReadReceiver[],
   options: ParseOptions,
   decoder: Decoder,
-  root: Mapping,
-): Config | undefined {
+): Config {
   const receivers = read.flatMap(({ config }) => (config ? [config] : []));
   const names = new Set(receivers.map(({ name }) => name));
   const { namespace, namespaces, lookupTimeout, shutdownTimeout, sidecar, ...rest } = top;
-  const own = sidecar && readSidecar(sidecar, options, decoder, root);
+  const own = sidecar && readSidecar(sidecar, options, decoder);
   return {
     ...rest,
     compat: decoder.compat ? "exporter" : top.compat,
@@ -223,7 +197,6 @@ function readSidecar(
   given: NonNullable<Top["sidecar"]>,
   { env, readFile }: ParseOptions,
   { findings, nodes }: Decoder,
-  root: Mapping,
 ): Config["sidecar"] {
   const namespace = given.namespace ?? (env.POD_NAMESPACE || readFile?.(SERVICE_ACCOUNT_NAMESPACE)?.trim());
   const pod = given.pod ?? (env.POD_NAME || env.HOSTNAME);
@@ -231,7 +204,7 @@ function readSidecar(
   findings.add({
     severity: "error",
     code: "sidecar-unknown",
-    at: nodes.get("sidecar")?.start ?? root.start,
+    at: nodes.get("sidecar")?.start ?? 0,
     message: `\`sidecar\` cannot tell ${namespace ? "the pod's name" : "the pod's namespace"}`,
     hint: `set ${namespace ? "POD_NAME" : "POD_NAMESPACE"} from the downward API, or \`sidecar.${namespace ? "pod" : "namespace"}\``,
     fatal: true,

@@ -2,6 +2,7 @@
 import type { z } from "zod";
 import { type Decoder, type Path, pathKey } from "./decode.ts";
 import { nearest } from "./nearest.ts";
+import { SECRET_KEY } from "./redact.ts";
 import type { Node } from "./tree.ts";
 
 type Issue = z.core.$ZodIssue;
@@ -43,10 +44,6 @@ function isSecret(path: Path, decoder: Decoder): boolean {
     decoder.meant.some((one) => one.kind === "secret" && pathKey(one.path) === pathKey(path))
   );
 }
-
-/** Keys whose values are not shown even where no schema says that they are secret. */
-export const SECRET_KEY =
-  /pass(?:word|sword|wd)?$|passphrase|token|secret|credential|authorization|cookie|api-?_?key|access-?_?key|^url$|endpoint|webhook-?_?url|hosts$/i;
 
 function explain(
   issue: Issue,

@@ -186,16 +186,12 @@ export function buildTree(
   function keyOf(key: ParsedNode | null, at: number): string | undefined {
     if (isScalar(key)) return typeof key.value === "string" ? key.value : (key.source ?? String(key.value));
     const written = source.text.slice(at, key?.range[1] ?? at);
-    const template = source.text.slice(Math.max(0, at - 1), at + 1) === "{{";
     findings.add({
       severity: "error",
-      code: template ? "unquoted-template" : "yaml-key",
-      at: template ? at - 1 : at,
+      code: "yaml-key",
+      at,
       fatal: true,
-      message: template
-        ? "`{{` without quotes is not text in YAML"
-        : `a key must be text, not ${written.length > 40 ? "a list or map" : written}`,
-      ...(template ? { hint: quoteHint(source.text, at - 1) } : {}),
+      message: `a key must be text, not ${written.length > 40 ? "a list or map" : written}`,
     });
     return undefined;
   }

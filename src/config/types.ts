@@ -92,4 +92,6 @@ export interface Loaded {
   readonly file: string;
   readonly config?: Config;
   readonly findings: readonly Finding[];
+  /** The offending line of each finding, in the same order, secrets left out; the caret counts from 1. */
+  readonly excerpts: readonly { readonly text: string; readonly caret: number }[];
 }

@@ -1,0 +1,97 @@
+/** The offending line of a finding, without the secrets in it. */
+import { expandableSecret } from "./env.ts";
+import type { Node } from "./tree.ts";
+
+export interface Excerpt {
+  readonly text: string;
+  /** Column of the finding within `text`, from 1. */
+  readonly caret: number;
+}
+
+/** A stretch of the original text that must not be shown. */
+export interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Keys whose values are secret, or may carry one (URLs), wherever they stand. */
+export const SECRET_KEY =
+  /pass(?:word|sword|wd|phrase)?$|token|secret|credential|authorization|cookie|(?:api|access|auth|private|routing|integration)[-_]?key|^x-.*key$|^url$|endpoint|webhook-?_?url|^hosts?$|proxy/i;
+
+/** Spans of the values that stand under keys which say that they are secret. */
+export function secretSpans(node: Node, origin: (offset: number) => number): Span[] {
+  const spans: Span[] = [];
+  const visit = (one: Node, secret: boolean) => {
+    if (one.kind === "scalar") {
+      // A reference to a variable or a file is no secret; it is what people need to see.
+      if (
+        secret &&
+        one.end > one.start &&
+        !/^["']?\$\{[^}]*\}["']?$/.test(one.source) &&
+        !expandableSecret(one.source)
+      ) {
+        const shown = host(one.source);
+        spans.push({ start: origin(one.start) + shown, end: origin(one.end) });
+      }
+    } else if (one.kind === "list") for (const item of one.items) visit(item, secret);
+    else {
+      for (const { key, value } of one.entries) {
+        const reference = secret && (key === "env" || key === "file");
+        visit(value, !reference && (secret || SECRET_KEY.test(key)) && !(value.kind === "map" && !secretMap(value)));
+      }
+    }
+  };
+  visit(node, false);
+  return spans;
+}
+
+/** Characters of a URL that may be shown: its scheme and host, if nobody's name stands before the host. */
+const host = (value: string) => /^["']?https?:\/\/[^/\s"'?#@]+(?=[/?#"']|$)/.exec(value)?.[0].length ?? 0;
+
+/** `webhook: {endpoint…}` under a key that looks secret is a block of settings, not a secret. */
+const secretMap = (node: Node) =>
+  node.kind === "map" && node.entries.every(({ key }) => key === "env" || key === "file");
+
+/** The line with `offset` in it, at most 160 characters of it. */
+export function excerptAt(text: string, offset: number, spans: readonly Span[]): Excerpt {
+  const start = text.lastIndexOf("\n", offset - 1) + 1;
+  const found = text.indexOf("\n", offset);
+  const end = found === -1 ? text.length : found;
+  let shown = "";
+  let caret = offset - start;
+  let at = start;
+  const put = (until: number, replacement: string) => {
+    if (offset >= until) caret += replacement.length - (until - at);
+    else if (offset > at) caret = shown.length + Math.min(offset - at, replacement.length);
+    shown += replacement;
+    at = until;
+  };
+  for (const span of [...spans, ...looksSecret(text.slice(start, end), start)].sort((a, b) => a.start - b.start)) {
+    if (span.end <= at || span.start >= end) continue;
+    const from = Math.max(span.start, at);
+    shown += text.slice(at, from);
+    at = from;
+    put(Math.min(span.end, end), "[secret]");
+  }
+  shown += text.slice(at, end);
+  shown = shown.replace(/\r$/, "").replaceAll("\t", " ");
+  const cut = caret > 120 ? caret - 60 : 0;
+  return { text: `${cut > 0 ? "…" : ""}${shown.slice(cut, cut + 160)}`, caret: caret - cut + (cut > 0 ? 2 : 1) };
+}
+
+/** For text that has no tree, because it does not parse. */
+function looksSecret(line: string, start: number): Span[] {
+  const spans: Span[] = [];
+  for (const match of line.matchAll(/(["']?([\w.-]+)["']?\s*:\s*)("[^"]*"?|'[^']*'?|[^\s,{}[\]][^,}]*)/g)) {
+    const [, lead = "", key = "", value = ""] = match;
+    if (!SECRET_KEY.test(key) || /^["']?\$\{/.test(value)) continue;
+    const from = start + match.index + lead.length;
+    spans.push({ start: from + host(value), end: from + value.trimEnd().length });
+  }
+  for (const match of line.matchAll(
+    /\b(?:Bearer|Basic|GenieKey) +(?!\$)[^\s"']+|\/\/[^/\s:@]+:[^/\s@]+@|[\w+/=-]{40,}/g,
+  )) {
+    spans.push({ start: start + match.index, end: start + match.index + match[0].length });
+  }
+  return spans;
+}
