@@ -35,7 +35,9 @@ type Load = () => Promise<{ readonly command: Command }>;
 
 /** Each behind its own import: `petrel run` must not load what only another command needs. */
 export const COMMANDS: Readonly<Record<string, Load>> = {
+  run: () => import("./run.ts"),
   version: () => import("./version.ts"),
+  __config: () => import("./config-child.ts"),
 };
 
 const EXIT_FAILED = 1;
