@@ -1,0 +1,157 @@
+/**
+ * The other side of a benchmark, in a process of its own: an API server whose watch lines are ready before the clock
+ * starts, and webhooks that only count. Speaks JSON lines: commands on stdin, answers on stdout.
+ */
+import { createServer, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+
+/** What the parent may ask for. */
+export type Command =
+  /** Store events that the next list tells. */
+  | { readonly do: "store"; readonly events: number }
+  /** Write to the open watch: all at once, or `perSecond` evenly spaced. Answered when the last byte is handed over. */
+  | { readonly do: "send"; readonly events: number; readonly perSecond?: number }
+  /** Answered when that many events have come to the webhooks, with what was measured. */
+  | { readonly do: "received"; readonly events: number }
+  /** Answered when a watch is open. */
+  | { readonly do: "watched" };
+
+export interface Received {
+  readonly events: number;
+  readonly repeated: number;
+  /** Milliseconds from handing a watch line over to having its request whole. */
+  readonly p50: number;
+  readonly p99: number;
+}
+
+const version = { now: 1_000 };
+let stored = 0;
+let watch: ServerResponse | undefined;
+const seen = new Set<string>();
+let got = 0;
+let repeated = 0;
+let latencies: number[] = [];
+
+/** Milliseconds since 1970 with fractions: the same clock in every process of the machine. */
+const clock = (): number => performance.timeOrigin + performance.now();
+
+/** A kubelet's BackOff as the API server writes it, managedFields included: about 1.35 kB. */
+function anEvent(n: number, rv: number, stamp: number): string {
+  const pod = n % 977;
+  const now = "2026-11-21T09:00:00Z";
+  const meta = `{"name":"web-${pod}.17aa${n}","namespace":"ns-${n % 13}","uid":"0a1b2c3d-0000-4000-8000-${String(n).padStart(12, "0")}","resourceVersion":"${rv}","creationTimestamp":"${new Date().toISOString().slice(0, 19)}Z","managedFields":[{"manager":"kubelet","operation":"Update","apiVersion":"v1","time":"${now}","fieldsType":"FieldsV1","fieldsV1":{"f:count":{},"f:firstTimestamp":{},"f:involvedObject":{},"f:lastTimestamp":{},"f:message":{},"f:reason":{},"f:reportingComponent":{},"f:source":{"f:component":{},"f:host":{}},"f:type":{}}}]}`;
+  const object = `{"kind":"Pod","namespace":"ns-${n % 13}","name":"web-${pod}","uid":"11111111-0000-4000-8000-${String(pod).padStart(12, "0")}","apiVersion":"v1","resourceVersion":"${rv - 1}","fieldPath":"spec.containers{app}"}`;
+  return `{"kind":"Event","apiVersion":"v1","metadata":${meta},"involvedObject":${object},"reason":"BackOff","message":"Back-off restarting failed container app in pod web-${pod}_ns-${n % 13}(11111111-0000-4000-8000-000000000000) #${stamp}#","source":{"component":"kubelet","host":"node-${n % 50}.example.internal"},"firstTimestamp":"${now}","lastTimestamp":"${now}","count":${(n % 9) + 1},"type":"${n % 3 ? "Warning" : "Normal"}","eventTime":null,"reportingComponent":"kubelet","reportingInstance":"node-${n % 50}.example.internal"}`;
+}
+
+const server = createServer((request, response) => {
+  const url = new URL(request.url ?? "/", "http://x");
+  if (request.method === "POST") return receive(request, response);
+  if (!url.pathname.endsWith("/events")) {
+    response.writeHead(404).end("{}");
+    return;
+  }
+  if (url.searchParams.has("watch")) {
+    response.writeHead(200, { "content-type": "application/json" });
+    response.flushHeaders();
+    watch = response;
+    for (const tell of waitingForWatch.splice(0)) tell();
+    return;
+  }
+  const limit = Number(url.searchParams.get("limit") ?? 500);
+  const from = Number(url.searchParams.get("continue") ?? 0);
+  const to = Math.min(stored, from + limit);
+  const rest = to < stored ? `,"continue":"${to}"` : "";
+  let body = `{"kind":"EventList","apiVersion":"v1","metadata":{"resourceVersion":"${version.now}"${rest}},"items":[`;
+  for (let n = from; n < to; n++) body += (n > from ? "," : "") + anEvent(n, n + 1, clock());
+  response.writeHead(200, { "content-type": "application/json" });
+  response.end(`${body}]}`);
+});
+
+function receive(request: import("node:http").IncomingMessage, response: ServerResponse): void {
+  const chunks: Buffer[] = [];
+  request.on("data", (chunk) => chunks.push(chunk));
+  request.on("end", () => {
+    const at = clock();
+    const body = Buffer.concat(chunks).toString();
+    for (const [, stamp] of body.matchAll(/#([\d.]+)#/g)) {
+      latencies.push(at - Number(stamp));
+      got++;
+    }
+    const id = request.headers["idempotency-key"];
+    if (typeof id === "string") {
+      if (seen.has(id)) repeated++;
+      seen.add(id);
+    }
+    response.writeHead(200).end();
+    for (const check of waitingForEvents) check();
+  });
+}
+
+const waitingForWatch: (() => void)[] = [];
+const waitingForEvents = new Set<() => void>();
+let sent = 0;
+
+async function send(events: number, perSecond: number | undefined): Promise<void> {
+  if (perSecond === undefined) {
+    const CHUNK = 200;
+    for (let n = 0; n < events; n += CHUNK) {
+      let text = "";
+      for (let i = n; i < Math.min(events, n + CHUNK); i++) {
+        text += `{"type":"ADDED","object":${anEvent(sent++, ++version.now, Math.round(clock() * 1e3) / 1e3)}}\n`;
+      }
+      if (watch?.write(text) === false) await new Promise((resolve) => watch?.once("drain", resolve));
+    }
+    return;
+  }
+  const begin = clock();
+  for (let n = 0; n < events; n++) {
+    const due = begin + (n * 1_000) / perSecond;
+    const wait = due - clock();
+    if (wait > 1) await Bun.sleep(wait - 0.5);
+    watch?.write(`{"type":"ADDED","object":${anEvent(sent++, ++version.now, Math.round(clock() * 1e3) / 1e3)}}\n`);
+  }
+}
+
+async function obey(command: Command): Promise<unknown> {
+  switch (command.do) {
+    case "store":
+      stored = command.events;
+      version.now += stored;
+      return {};
+    case "send":
+      await send(command.events, command.perSecond);
+      return {};
+    case "watched":
+      if (!watch) await new Promise<void>((resolve) => waitingForWatch.push(resolve));
+      return { at: clock() };
+    case "received": {
+      if (got < command.events) {
+        await new Promise<void>((resolve) => {
+          const check = (): void => {
+            if (got < command.events) return;
+            waitingForEvents.delete(check);
+            resolve();
+          };
+          waitingForEvents.add(check);
+        });
+      }
+      latencies.sort((a, b) => a - b);
+      const at = (share: number): number => latencies[Math.floor(latencies.length * share)] ?? Number.NaN;
+      const result: Received = { events: got, repeated, p50: at(0.5), p99: at(0.99) };
+      latencies = [];
+      got = 0;
+      return result;
+    }
+  }
+}
+
+server.listen(0, "127.0.0.1", async () => {
+  const { port } = server.address() as AddressInfo;
+  process.stdout.write(`${JSON.stringify({ url: `http://127.0.0.1:${port}` })}\n`);
+  for await (const line of console) {
+    if (line === "") continue;
+    process.stdout.write(`${JSON.stringify(await obey(JSON.parse(line)))}\n`);
+  }
+  process.exit(0);
+});
