@@ -161,7 +161,7 @@ export function createApiClient(credentials: Credentials, options: ApiClientOpti
         credentials.invalidate();
         response = await attempt(url, request, control.signal);
       }
-      if (response.status < 200 || response.status > 299) throw await statusError(response, path);
+      if (response.status < 200 || response.status > 299) throw await statusError(response, path, credentials.source);
       return { response, timer, failure, close };
     } catch (error) {
       const cause = failure(error);
@@ -248,7 +248,7 @@ function explain(code: string): string {
   }
 }
 
-async function statusError(response: Response, path: string): Promise<ApiError> {
+async function statusError(response: Response, path: string, source: string): Promise<ApiError> {
   const { status } = response;
   const text = (response.body === null ? "" : await readText(response.body, MAX_ERROR_BYTES)) ?? "";
   let reason = "";
@@ -265,7 +265,9 @@ async function statusError(response: Response, path: string): Promise<ApiError> 
   } catch {
     // Not from the API server (a proxy's HTML, or nothing): the status alone is worth saying.
   }
-  const hint = status >= 300 && status < 400 ? "; redirects are not followed: check server" : "";
+  let hint = "";
+  if (status === 401) hint = `; check the credentials (${source})`;
+  else if (status < 400) hint = "; redirects are not followed: check server";
   return new ApiError("status", `GET ${path}: HTTP ${status}${said === "" ? "" : `: ${excerpt(said)}`}${hint}`, {
     status,
     reason,

@@ -26,3 +26,10 @@ export function codeOf(error: unknown): string {
   if (typeof error !== "object" || error === null || !("code" in error)) return "";
   return typeof error.code === "string" ? error.code : "";
 }
+
+/** What cannot stand in a header would be refused by fetch with a message that quotes it. Throws CredentialsError. */
+export function checkToken(token: string, what: string): void {
+  if (!/^[\x21-\x7e]+$/.test(token)) {
+    throw new CredentialsError(`${what} has spaces, line breaks or other characters that no bearer token has`);
+  }
+}

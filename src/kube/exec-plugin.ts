@@ -3,9 +3,9 @@
  * @see https://kubernetes.io/docs/reference/access-authn-authz/authentication/#client-go-credential-plugins
  */
 import type { Logger } from "../logger.ts";
-import { CredentialsError, reasonOf } from "./credentials-error.ts";
+import { CredentialsError, checkToken, reasonOf } from "./credentials-error.ts";
 import { memberOf, textOf } from "./json.ts";
-import type { Cluster, ExecConfig } from "./kubeconfig.ts";
+import type { Cluster, ExecConfig } from "./kubeconfig-entry.ts";
 
 export interface ExecCredential {
   readonly token: string | undefined;
@@ -197,6 +197,7 @@ function parseCredential(stdout: string, config: ExecConfig, now: number): ExecC
       `${name} printed an ExecCredential without status.token and status.clientCertificateData`,
     );
   }
+  if (token !== undefined) checkToken(token, `the token from ${name}`);
   if ((certificate === undefined) !== (key === undefined)) {
     throw new CredentialsError(`${name} printed a client certificate and key of which one is missing`);
   }

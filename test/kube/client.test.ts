@@ -189,6 +189,7 @@ test("after a 401 the credentials are made anew, once", async () => {
   token = "old";
   const error = await errorOf(createApiClient(credentials("older"), { userAgent: "t" }).json("/x", { verb: "get" }));
   expect(error).toMatchObject({ status: 401, retryable: true });
+  expect(error.message).toBe(`GET /x: HTTP 401: Unauthorized; check the credentials (${server.url})`);
   expect(server.requests.length).toBe(4);
 });
 

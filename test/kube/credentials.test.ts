@@ -271,6 +271,19 @@ describe("in cluster", () => {
     expect(credentials.source).toBe(`kubeconfig ${path}, context c`);
   });
 
+  test("a context that is named goes before it", async () => {
+    const credentials = await load({
+      context: "c",
+      env: {
+        KUBERNETES_SERVICE_HOST: "127.0.0.1",
+        KUBERNETES_SERVICE_PORT: "2",
+        KUBECONFIG: write(kubeconfig({ server: "https://named.test" }, {})),
+      },
+      serviceAccountDir: account({ token: "t1" }),
+    });
+    expect(credentials.server).toBe("https://named.test");
+  });
+
   test("a pod without a token is told what it lacks", async () => {
     const options = {
       env: { KUBERNETES_SERVICE_HOST: "127.0.0.1", KUBERNETES_SERVICE_PORT: "2" },
@@ -483,6 +496,7 @@ describe("exec plugins", () => {
       { exec: { token: MARK, expirationTimestamp: "2020-01-01T00:00:00Z" } },
       "expired at 2020-01-01T00:00:00Z; log in again with it, or check the clocks",
     ],
+    ["token with a space", { exec: { token: `${MARK} x` } }, "has spaces, line breaks or other characters"],
     ["no time", { exec: { token: MARK, expirationTimestamp: "soon" } }, "expirationTimestamp that is no time"],
   ];
   for (const [name, extra, wanted] of rows) {
@@ -560,6 +574,11 @@ describe("mistakes", () => {
         exec: { apiVersion: "client.authentication.k8s.io/v1", command: "x", interactiveMode: "Always" },
       }),
       "exec.interactiveMode is Always, but there is nobody to answer",
+    ],
+    [
+      "token of two lines",
+      kubeconfig(cluster, { token: `${MARK}\n${MARK}` }),
+      'token of user "u" has spaces, line breaks',
     ],
     ["several groups", kubeconfig(cluster, { as: "a", "as-groups": ["b", "c"] }), "as-groups has several groups"],
     [
