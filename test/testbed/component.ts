@@ -164,14 +164,13 @@ export async function obtain(name: string): Promise<{ readonly running: Running;
 
 const own: string[] = [];
 
-function endWithThisProcess(dir: string): void {
-  if (own.push(dir) > 1) return;
-  process.on("exit", () => {
-    for (const one of own) {
-      for (const id of Object.values(readState(one)?.pids ?? {})) killNow(id);
-      rmSync(one, { recursive: true, force: true });
-    }
-  });
+/** Ends, without ceremony, what {@link component} started in this process; a runner that named the folder ends it itself. */
+export function endOwn(): void {
+  for (const dir of own.splice(0)) {
+    for (const id of Object.values(readState(dir)?.pids ?? {})) killNow(id);
+    rmSync(dir, { recursive: true, force: true });
+  }
+  handles.clear();
 }
 
 const handles = new Map<string, Promise<Running>>();
@@ -182,7 +181,9 @@ export function component(name: string): Promise<Running> {
   if (handle === undefined) {
     handle = obtain(name).then(({ running, started }) => {
       // The runner ends what runs in the folder that it named.
-      if (started && process.env.PETREL_TESTBED_RUN === undefined) endWithThisProcess(running.dir);
+      if (started && process.env.PETREL_TESTBED_RUN === undefined && own.push(running.dir) === 1) {
+        process.on("exit", endOwn);
+      }
       return running;
     });
     handles.set(name, handle);

@@ -1,5 +1,5 @@
-import { describe, test } from "bun:test";
-import { available } from "./component.ts";
+import { afterAll, describe, test } from "bun:test";
+import { available, endOwn } from "./component.ts";
 
 /**
  * A suite that needs real components. Without PETREL_REAL=1 it is one skipped test that says why;
@@ -9,6 +9,8 @@ export function describeReal(title: string, components: readonly string[], body:
   const reasons = components.map((name) => ({ name, reason: available(name) })).filter(({ reason }) => reason);
   if (reasons.length === 0) {
     describe(title, body);
+    // Under `bun test` no "exit" event comes.
+    afterAll(endOwn);
     return;
   }
   const why = [...new Set(reasons.map(({ reason }) => reason))].join("; ");
