@@ -82,7 +82,7 @@ export function splitFlag(arg: string): Split | undefined {
 function unknownFlag(arg: string, name: string, known: Iterable<string>): UsageError {
   const near = nearest(
     name,
-    [...known].filter((spelling) => spelling.length > 1),
+    ["help", ...known].filter((spelling) => spelling.length > 1),
   );
   return new UsageError(`unknown flag ${arg.split("=")[0]}${near === undefined ? "" : `; did you mean --${near}?`}`);
 }
