@@ -36,6 +36,7 @@ type Load = () => Promise<{ readonly command: Command }>;
 /** Each behind its own import: `petrel run` must not load what only another command needs. */
 export const COMMANDS: Readonly<Record<string, Load>> = {
   run: () => import("./run.ts"),
+  route: () => import("./route.ts"),
   version: () => import("./version.ts"),
   __config: () => import("./config-child.ts"),
 };

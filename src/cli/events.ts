@@ -4,6 +4,7 @@ import { isAbsolute, join } from "node:path";
 import { UsageError } from "../errors.ts";
 import type { Event } from "../event.ts";
 import { NotAnEvent, normalise } from "../normalise.ts";
+import type { ClusterFlags } from "./cluster.ts";
 import type { Io } from "./command.ts";
 import { jsonValues } from "./json-values.ts";
 
@@ -16,8 +17,7 @@ export type ReadEvent = { readonly event: Event } | { readonly problem: string }
 
 export interface ReadOptions {
   readonly clusterName: string;
-  /** Gets an event from the cluster. */
-  readonly fetch: (namespace: string, name: string) => Promise<unknown>;
+  readonly cluster: ClusterFlags;
 }
 
 /** Standard input and files are read whole, up to here. */
@@ -47,7 +47,8 @@ async function fromFile(argument: string, io: Io, options: ReadOptions): Promise
     if (!(error instanceof Error && "code" in error)) throw error;
     const cluster = /^([a-z0-9][a-z0-9-]*)\/([a-z0-9][a-z0-9.-]*)$/.exec(argument);
     if (error.code === "ENOENT" && cluster !== null) {
-      const value = await options.fetch(cluster[1] ?? "", cluster[2] ?? "");
+      const { fetchEvent } = await import("./cluster.ts");
+      const value = await fetchEvent(cluster[1] ?? "", cluster[2] ?? "", options.cluster, io);
       return [{ value, where: argument }];
     }
     throw new UsageError(`cannot read the event file ${argument} (${String(error.code)})`);

@@ -87,6 +87,12 @@ export function eventTitle(event: Event): string {
   return `${title}: ${message.replace(/[\u0000-\u001f\u007f-\u009f]/g, " ")}`;
 }
 
+/** Enough of an event to know which one it is. */
+export function eventSummary(event: Event): Readonly<Record<string, string>> {
+  const { kind = "", namespace = "", name = "" } = event.involvedObject;
+  return { id: event.id, type: event.type, reason: event.reason, kind, namespace, name };
+}
+
 /** The whole answer for one event, as a person reads it. */
 export function explanationText(event: Event, explanation: Explanation, receivers: readonly string[]): string {
   const reasons = receiverReasons(explanation, receivers);

@@ -154,10 +154,3 @@ function sending(rule: Rule, walk: Walk): RuleOutcome {
   walk.found.push(rule.receiverName);
   return "sent";
 }
-
-/** Whether some rule asks for labels or annotations, so that objects have to be looked up before routing. */
-export function needsObjectMetadata(config: RouteConfig): boolean {
-  const asks = (rule: RuleConfig) =>
-    Object.keys(rule.labels ?? {}).length > 0 || Object.keys(rule.annotations ?? {}).length > 0;
-  return config.drop.some(asks) || config.match.some(asks) || config.routes.some(needsObjectMetadata);
-}

@@ -2,7 +2,7 @@
 import type { Position, RuleConfig } from "../config/types.ts";
 import type { Event } from "../event.ts";
 import { occurrences } from "../normalise.ts";
-import { compilePattern, type Pattern } from "../template/re2.ts";
+import { compilePattern, type Pattern, PatternError } from "../template/re2.ts";
 
 /** The fields that a rule may ask about, in the order in which the exporter asks. */
 export const RULE_FIELDS = [
@@ -63,15 +63,6 @@ export interface Matcher extends Pick<Pattern, "test"> {
 
 const MEMO_ENTRIES = 512;
 const MEMO_TEXT = 128;
-// Characters without a meaning in RE2: such a pattern is a plain search, which is faster than remembering.
-const LITERAL = /^[A-Za-z0-9_ \-/:,;"'=@#%&<>~`!]+$/;
-
-function literalMatcher(source: string): Matcher | undefined {
-  if (LITERAL.test(source)) return { source, test: (text) => text.includes(source) };
-  const whole = source.startsWith("^") && source.endsWith("$") ? source.slice(1, -1) : "";
-  return LITERAL.test(whole) ? { source, test: (text) => text === whole } : undefined;
-}
-
 /**
  * A pattern that remembers its answers: the fields of events repeat, and RE2 in JavaScript costs 20 times a look-up.
  * At most two generations of 512 answers are kept, of texts of at most 128 characters.
@@ -98,12 +89,12 @@ function memoised(source: string, pattern: Pattern): Matcher {
 
 /** Never throws: a pattern that RE2 refuses matches nothing. */
 export function compileMatcher(source: string): Matcher {
-  const literal = literalMatcher(source);
-  if (literal) return literal;
   try {
     return memoised(source, compilePattern(source));
   } catch (error) {
-    return { source, error: error instanceof Error ? error.message : String(error), test: () => false };
+    const message = error instanceof Error ? error.message : String(error);
+    const hint = error instanceof PatternError && error.hint !== undefined ? `; ${error.hint}` : "";
+    return { source, error: `${message}${hint}`, test: () => false };
   }
 }
 
