@@ -92,7 +92,7 @@ export async function startPetrel(options: PetrelOptions): Promise<Petrel> {
       client,
       logger,
       meters: meters.watch(target.name),
-      receive: (bytes, change, event, version) => pipeline.receive(index, bytes, change, event, version),
+      receive: (bytes, change, version, uid, event) => pipeline.receive(index, bytes, change, version, uid, event),
       room: (signal) => pipeline.room(signal),
       now,
       random: Math.random,

@@ -13,6 +13,7 @@ import { lastSeenMs, NotAnEvent, normalise } from "../normalise.ts";
 import { type ApiClient, ApiError, type ApiStream } from "./client.ts";
 import { createItemScanner } from "./items.ts";
 import { createLineScanner } from "./lines.ts";
+import { createSortWindow } from "./sort-window.ts";
 
 /** How an event came: `listed` when a list told it, before or instead of a watch. */
 export type Change = "added" | "modified" | "listed";
@@ -54,8 +55,11 @@ export interface WatchHost {
   readonly client: ApiClient;
   readonly logger: Logger;
   readonly meters: WatchMeters;
-  /** Takes an event; `bytes` (the watch line, or the list item) are only valid during the call. */
-  receive(bytes: Uint8Array, change: Change, event: Event, version: number): void;
+  /**
+   * Takes an event; `bytes` (the watch line, or the list item) are only valid during the call. A listed event comes
+   * without its parsed form: it waited for its turn as bytes.
+   */
+  receive(bytes: Uint8Array, change: Change, version: number, uid: string, event?: Event): void;
   /** Listed entries wait while receivers are behind; undefined: go on. */
   room(signal: AbortSignal): Promise<void> | undefined;
   /** Milliseconds since 1970. */
@@ -104,7 +108,6 @@ const PAGE = 250;
 const MAX_LINE = 16 * 1024 * 1024;
 const WINDOW_EVENTS = 10_000;
 const WINDOW_BYTES = 16 * 1024 * 1024;
-const KEPT_PARSED = 500;
 
 /** Ends one connection for a reason that is no error of the server. */
 class Reconnect extends Error {
@@ -114,13 +117,6 @@ class Reconnect extends Error {
     super(message);
     this.reason = reason;
   }
-}
-
-interface Waiting {
-  readonly version: number;
-  readonly bytes: Uint8Array;
-  /** Absent in a long list: it is parsed again when its turn comes; a full window of parsed events would cost 50 MB. */
-  readonly event: Event | undefined;
 }
 
 type Json = Readonly<Record<string, unknown>>;
@@ -205,20 +201,16 @@ export function createWatch(target: WatchTarget, settings: WatchSettings, host: 
   ): Promise<string> {
     let token: string | undefined;
     let listed: string | undefined;
-    let window: Waiting[] = [];
-    let windowBytes = 0;
+    const window = createSortWindow({ events: WINDOW_EVENTS, bytes: WINDOW_BYTES });
     let flushed = false;
 
     const flush = async (): Promise<void> => {
-      const items = window.sort((a, b) => a.version - b.version);
-      window = [];
-      windowBytes = 0;
-      for (const item of items) {
+      if (flushed) meters.unordered.value += window.size;
+      for (const { bytes, version: at, uid } of window.take()) {
         const wait = paced ? host.room(signal) : undefined;
         if (wait) await wait;
-        host.receive(item.bytes, "listed", item.event ?? parseEvent(item.bytes), item.version);
+        host.receive(bytes, "listed", at, uid);
       }
-      if (flushed) meters.unordered.value += items.length;
     };
 
     const take = (bytes: Uint8Array): void => {
@@ -236,8 +228,7 @@ export function createWatch(target: WatchTarget, settings: WatchSettings, host: 
         meters.discarded.age.value++;
         return;
       }
-      window.push({ version: at, bytes: bytes.slice(), event: window.length < KEPT_PARSED ? event : undefined });
-      windowBytes += bytes.length;
+      window.add(bytes, at, event.metadata.uid ?? event.id);
     };
 
     do {
@@ -250,7 +241,7 @@ export function createWatch(target: WatchTarget, settings: WatchSettings, host: 
       try {
         await eachChunk(stream, signal, (chunk) => {
           scanner.push(chunk);
-          if (window.length < WINDOW_EVENTS && windowBytes < WINDOW_BYTES) return undefined;
+          if (!window.full) return undefined;
           const flushing = flush();
           flushed = true;
           return flushing;
@@ -406,7 +397,9 @@ export function createWatch(target: WatchTarget, settings: WatchSettings, host: 
       malformed("a line", error);
       return;
     }
-    if (wanted(event)) host.receive(line, type === "ADDED" ? "added" : "modified", event, at);
+    if (wanted(event)) {
+      host.receive(line, type === "ADDED" ? "added" : "modified", at, event.metadata.uid ?? event.id, event);
+    }
     advance(at, metadata);
   }
 

@@ -4,6 +4,8 @@ import type { Event } from "../event.ts";
 import { compilePattern } from "../template/re2.ts";
 
 export interface Enrichment {
+  /** False: no event ever needs a look-up. */
+  readonly possible: boolean;
   /** Look up this event's object: some rule that may match it, or some receiver, reads what is found. */
   needed(event: Event): boolean;
   /** By index: the receiver's payload or templates read it, so its cursor waits for the look-up. */
@@ -26,7 +28,7 @@ export function readsObjectMetadata(template: string): boolean {
 }
 
 export function planEnrichment(config: Config): Enrichment {
-  const none = { needed: () => false, receivers: config.receivers.map(() => false), route: false };
+  const none = { possible: false, needed: () => false, receivers: config.receivers.map(() => false), route: false };
   if (config.omitLookup) return none;
   const receivers = config.receivers.map(({ config: settings }) => {
     const { layout } = settings;
@@ -38,6 +40,7 @@ export function planEnrichment(config: Config): Enrichment {
   const always = receivers.includes(true);
   const kinds = rules.map((rule) => kindMatcher(rule.kind));
   return {
+    possible: always || rules.length > 0,
     needed: (event) => always || kinds.some((matches) => matches(event.involvedObject.kind ?? "")),
     receivers,
     route: rules.length > 0,

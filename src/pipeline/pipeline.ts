@@ -54,8 +54,8 @@ export interface PipelineStatus {
 }
 
 export interface Pipeline {
-  /** Takes an event; `bytes` (the watch line or the event's JSON) are copied. */
-  receive(watch: number, bytes: Uint8Array, change: Change, event: Event, version: number): void;
+  /** Takes an event; `bytes` (the watch line or the event's JSON) are copied. `event`: the same, if it is parsed already. */
+  receive(watch: number, bytes: Uint8Array, change: Change, version: number, uid: string, event?: Event): void;
   /** A promise while receivers that take events are so far behind that a source which can wait should. */
   room(signal: AbortSignal): Promise<void> | undefined;
   status(): PipelineStatus;
@@ -84,10 +84,11 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
   const lookups = new Map<number, number>();
   let waiters: (() => void)[] = [];
 
+  const parse = (bytes: Uint8Array): Event => normalise(eventOf(JSON.parse(textOf(bytes))), config);
   const log = createLog({
     events: config.buffer.events,
     bytes: config.buffer.bytes,
-    parse: (bytes) => normalise(eventOf(JSON.parse(textOf(bytes))), config),
+    parse,
     evict(seq) {
       lookups.delete(seq);
       for (const receiver of receivers) receiver.evicted(seq);
@@ -193,31 +194,32 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
   const housekeeping = setInterval(() => log.shrink(), 10_000);
 
   return {
-    receive(watch, bytes, change, event, version) {
+    receive(watch, bytes, change, version, uid, parsed) {
       if (compat && change === "modified") {
         meters.discarded.modified.value++;
         return;
       }
       const receivedAt = options.now();
-      if (compat && receivedAt - exporterSeenMs(event) > maxAgeMs) {
+      if (compat && receivedAt - exporterSeenMs(parsed ?? parse(bytes)) > maxAgeMs) {
         meters.discarded.age.value++;
         return;
       }
-      if (seen.repeated(event.metadata.uid ?? event.id, version)) {
+      if (seen.repeated(uid, version)) {
         meters.discarded.repeated.value++;
         return;
       }
       meters.received[change].value++;
-      const lookup = enrichment.needed(event) ? options.lookup(event.involvedObject) : undefined;
+      const event = parsed ?? (enrichment.possible ? parse(bytes) : undefined);
+      const lookup = event && enrichment.needed(event) ? options.lookup(event.involvedObject) : undefined;
       const ready = lookup !== undefined && !(lookup instanceof Promise);
       const seq = log.append(
         bytes,
         { watch, version, receivedAt, modified: change === "modified" },
-        ready ? withObjectMetadata(event, lookup) : event,
+        event && ready ? withObjectMetadata(event, lookup) : event,
       );
       if (seq < 0) {
         meters.discarded.too_long.value++;
-        logger.error("an event is larger than the whole buffer and dropped", { event: event.id, bytes: bytes.length });
+        logger.error("an event is larger than the whole buffer and dropped", { uid, bytes: bytes.length });
         return;
       }
       if (ready) {
