@@ -9,55 +9,47 @@ export interface SortWindow {
   readonly full: boolean;
   /** Copies the bytes in. */
   add(bytes: Uint8Array, version: number, uid: string): void;
-  /** Empties the window: its items by ascending version; the bytes are valid until the next `add`. */
+  /** Empties the window: its items by ascending version. */
   take(): Iterable<{ readonly bytes: Uint8Array; readonly version: number; readonly uid: string }>;
 }
 
-const INITIAL_BYTES = 256 * 1024;
+/** The buffer grows by pieces of this size: doubling one would copy, and keep both for a while. */
+const SEGMENT = 1024 * 1024;
 
 export function createSortWindow(limits: { readonly events: number; readonly bytes: number }): SortWindow {
-  let buffer = new Uint8Array(INITIAL_BYTES);
+  let segments: Uint8Array[] = [];
+  /** Free bytes at the end of the last segment. */
+  let free = 0;
   let used = 0;
-  let ends: number[] = [];
-  let versions: number[] = [];
-  let uids: string[] = [];
+  let items: { readonly bytes: Uint8Array; readonly version: number; readonly uid: string }[] = [];
 
   return {
     get size() {
-      return ends.length;
+      return items.length;
     },
     get full() {
-      return ends.length >= limits.events || used >= limits.bytes;
+      return items.length >= limits.events || used >= limits.bytes;
     },
     add(bytes, version, uid) {
-      if (used + bytes.length > buffer.length) {
-        let capacity = buffer.length;
-        while (capacity < used + bytes.length) capacity *= 2;
-        const larger = new Uint8Array(capacity);
-        larger.set(buffer.subarray(0, used));
-        buffer = larger;
+      const { length } = bytes;
+      if (length > free) {
+        free = Math.max(SEGMENT, length);
+        segments.push(new Uint8Array(free));
       }
-      buffer.set(bytes, used);
-      used += bytes.length;
-      ends.push(used);
-      versions.push(version);
-      uids.push(uid);
+      const segment = segments.at(-1) ?? new Uint8Array(length);
+      const at = segment.length - free;
+      segment.set(bytes, at);
+      free -= length;
+      used += length;
+      items.push({ bytes: segment.subarray(at, at + length), version, uid });
     },
-    *take() {
-      const taken = { ends, versions, uids };
-      ends = [];
-      versions = [];
-      uids = [];
+    take() {
+      const taken = items.sort((a, b) => a.version - b.version);
+      items = [];
+      segments = [];
+      free = 0;
       used = 0;
-      const order = [...taken.versions.keys()].sort((a, b) => (taken.versions[a] ?? 0) - (taken.versions[b] ?? 0));
-      for (const index of order) {
-        const begin = index === 0 ? 0 : (taken.ends[index - 1] ?? 0);
-        yield {
-          bytes: buffer.subarray(begin, taken.ends[index]),
-          version: taken.versions[index] ?? Number.NaN,
-          uid: taken.uids[index] ?? "",
-        };
-      }
+      return taken;
     },
   };
 }
