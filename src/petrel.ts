@@ -92,7 +92,8 @@ export async function startPetrel(options: PetrelOptions): Promise<Petrel> {
       client,
       logger,
       meters: meters.watch(target.name),
-      receive: (bytes, change, version, uid, event) => pipeline.receive(index, bytes, change, version, uid, event),
+      receive: (bytes, change, version, identity, event) =>
+        pipeline.receive(index, bytes, change, version, identity, event),
       room: (signal) => pipeline.room(signal),
       now,
       random: Math.random,

@@ -10,9 +10,11 @@ import type { Event } from "../event.ts";
 import type { Logger } from "../logger.ts";
 import type { Cell } from "../metrics.ts";
 import { lastSeenMs, NotAnEvent, normalise } from "../normalise.ts";
+import { identityOf } from "../pipeline/gates.ts";
 import { type ApiClient, ApiError, type ApiStream } from "./client.ts";
 import { createItemScanner } from "./items.ts";
 import { createLineScanner } from "./lines.ts";
+import { withoutManagedFields } from "./managed-fields.ts";
 import { createSortWindow } from "./sort-window.ts";
 
 /** How an event came: `listed` when a list told it, before or instead of a watch. */
@@ -57,9 +59,9 @@ export interface WatchHost {
   readonly meters: WatchMeters;
   /**
    * Takes an event; `bytes` (the watch line, or the list item) are only valid during the call. A listed event comes
-   * without its parsed form: it waited for its turn as bytes.
+   * without its parsed form: it waited for its turn as bytes. `identity`: that of its uid, for the gate against repeats.
    */
-  receive(bytes: Uint8Array, change: Change, version: number, uid: string, event?: Event): void;
+  receive(bytes: Uint8Array, change: Change, version: number, identity: number, event?: Event): void;
   /** Listed entries wait while receivers are behind; undefined: go on. */
   room(signal: AbortSignal): Promise<void> | undefined;
   /** Milliseconds since 1970. */
@@ -209,16 +211,17 @@ export function createWatch(target: WatchTarget, settings: WatchSettings, host: 
     const flush = async (): Promise<void> => {
       if (flushed) meters.unordered.value += window.size;
       let told = 0;
-      for (const { bytes, version: at, uid } of window.take()) {
+      for (const { bytes, version: at, identity } of window.take()) {
         const wait = paced ? host.room(signal) : undefined;
         if (wait) await wait;
         // Receivers get their turn, so that the log stays small where they keep up.
         else if (++told % TURN === 0) await nextTurn();
-        host.receive(bytes, "listed", at, uid);
+        host.receive(bytes, "listed", at, identity);
       }
     };
 
-    const take = (bytes: Uint8Array): void => {
+    const take = (item: Uint8Array): void => {
+      const bytes = withoutManagedFields(item);
       let event: Event;
       try {
         event = parseEvent(bytes);
@@ -233,7 +236,7 @@ export function createWatch(target: WatchTarget, settings: WatchSettings, host: 
         meters.discarded.age.value++;
         return;
       }
-      window.add(bytes, at, event.metadata.uid ?? event.id);
+      window.add(bytes, at, identityOf(event.metadata.uid ?? event.id));
     };
 
     do {
@@ -366,7 +369,8 @@ export function createWatch(target: WatchTarget, settings: WatchSettings, host: 
     }
   }
 
-  function takeLine(bytes: Uint8Array): void {
+  function takeLine(received: Uint8Array): void {
+    const bytes = withoutManagedFields(received);
     let parsed: unknown;
     let line = bytes;
     try {
@@ -403,7 +407,13 @@ export function createWatch(target: WatchTarget, settings: WatchSettings, host: 
       return;
     }
     if (wanted(event)) {
-      host.receive(line, type === "ADDED" ? "added" : "modified", at, event.metadata.uid ?? event.id, event);
+      host.receive(
+        line,
+        type === "ADDED" ? "added" : "modified",
+        at,
+        identityOf(event.metadata.uid ?? event.id),
+        event,
+      );
     }
     advance(at, metadata);
   }

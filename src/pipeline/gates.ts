@@ -7,7 +7,7 @@
  */
 export interface Seen {
   /** True when this state was there already; remembers it otherwise, forgetting an older one if need be. */
-  repeated(uid: string, version: number): boolean;
+  repeated(identity: number, version: number): boolean;
 }
 
 /** `capacity` is rounded up to a power of two. */
@@ -17,8 +17,7 @@ export function createSeen(capacity = 65_536): Seen {
   const hashes = new Uint32Array(sets * 2);
   const versions = new Float64Array(sets * 2).fill(-1);
   return {
-    repeated(uid, version) {
-      const hash = hashOf(uid);
+    repeated(hash, version) {
       const exact = Number.isFinite(version) ? version : hash;
       const first = ((hash ^ Math.imul(exact | 0, 0x9e3779b1)) & (sets - 1)) << 1;
       const second = first + 1;
@@ -33,8 +32,8 @@ export function createSeen(capacity = 65_536): Seen {
   };
 }
 
-/** FNV-1a, 32 bits, over UTF-16 units. */
-function hashOf(text: string): number {
+/** What {@link Seen} knows an event by: 32 bits of its uid (FNV-1a over UTF-16 units). */
+export function identityOf(text: string): number {
   let hash = 0x811c9dc5;
   for (let index = 0; index < text.length; index++) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
   return hash >>> 0;

@@ -55,7 +55,7 @@ export interface PipelineStatus {
 
 export interface Pipeline {
   /** Takes an event; `bytes` (the watch line or the event's JSON) are copied. `event`: the same, if it is parsed already. */
-  receive(watch: number, bytes: Uint8Array, change: Change, version: number, uid: string, event?: Event): void;
+  receive(watch: number, bytes: Uint8Array, change: Change, version: number, identity: number, event?: Event): void;
   /** A promise while receivers that take events are so far behind that a source which can wait should. */
   room(signal: AbortSignal): Promise<void> | undefined;
   status(): PipelineStatus;
@@ -194,7 +194,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
   const housekeeping = setInterval(() => log.shrink(), 10_000);
 
   return {
-    receive(watch, bytes, change, version, uid, parsed) {
+    receive(watch, bytes, change, version, identity, parsed) {
       if (compat && change === "modified") {
         meters.discarded.modified.value++;
         return;
@@ -204,7 +204,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
         meters.discarded.age.value++;
         return;
       }
-      if (seen.repeated(uid, version)) {
+      if (seen.repeated(identity, version)) {
         meters.discarded.repeated.value++;
         return;
       }
@@ -219,7 +219,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       );
       if (seq < 0) {
         meters.discarded.too_long.value++;
-        logger.error("an event is larger than the whole buffer and dropped", { uid, bytes: bytes.length });
+        logger.error("an event is larger than the whole buffer and dropped", { version, bytes: bytes.length });
         return;
       }
       if (ready) {
