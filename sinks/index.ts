@@ -1,6 +1,11 @@
 /** The registry: one line a sink, in alphabetical order. */
 import type { SinkDefinition } from "../src/sink.ts";
+import file from "./file.ts";
+import inMemory from "./in-memory.ts";
+import pipe from "./pipe.ts";
 import stdout from "./stdout.ts";
+import syslog from "./syslog.ts";
+import udp from "./udp.ts";
 import webhook from "./webhook.ts";
 
-export const sinks: readonly SinkDefinition[] = [stdout, webhook];
+export const sinks: readonly SinkDefinition[] = [file, inMemory, pipe, stdout, syslog, udp, webhook];

@@ -1,6 +1,6 @@
 /** Standard output, one JSON line per event. */
 import { defineSink } from "../src/sink.ts";
-import { type LineOutput, lineOutput, nonBlocking } from "../src/wire/line-output.ts";
+import { type LineOutput, lineOutput, linesOf, nonBlocking } from "../src/wire/line-output.ts";
 
 const STDOUT = 1;
 
@@ -17,18 +17,13 @@ export default defineSink({
   batch: { count: 500 },
   updates: "all",
   create({ layout, deDot }, context) {
-    const payload = context.payload({ layout, deDot });
-    const render = (batch: readonly Parameters<typeof payload>[0][]) => {
-      let lines = "";
-      for (const event of batch) lines += `${payload(event)}\n`;
-      return lines;
-    };
+    const lines = linesOf(context.payload({ layout, deDot }));
     let output: LineOutput | undefined;
     return {
-      render: (batch) => ({ body: render(batch) }),
+      render: (batch) => ({ body: lines(batch) }),
       async deliver(batch, signal) {
         output ??= lineOutput(nonBlocking(STDOUT));
-        await output.write(Buffer.from(render(batch)), signal, "the write to standard output");
+        await output.write(Buffer.from(lines(batch)), signal, "the write to standard output");
       },
       async [Symbol.asyncDispose]() {
         output?.close();

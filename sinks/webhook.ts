@@ -81,6 +81,7 @@ export default defineSink({
           signal,
         });
       },
+      check: (signal) => http.reach(config.endpoint, signal),
       async [Symbol.asyncDispose]() {
         http[Symbol.dispose]();
       },

@@ -1,5 +1,5 @@
 /** What the tests of sinks share: events, a small template engine, and destinations that misbehave on request. */
-import { DeliveryError } from "../src/errors.ts";
+import { DeliveryError, type Reason } from "../src/errors.ts";
 import type { Event } from "../src/event.ts";
 import type { Fields, Logger } from "../src/logger.ts";
 
@@ -72,70 +72,6 @@ export function recordingLogger(): { logger: Logger; lines: string[] } {
   return { logger: make({}), lines };
 }
 
-/** A request as it came over the wire. */
-export interface RawRequest {
-  /** Request line and headers, as sent. */
-  readonly head: string;
-  readonly body: string;
-  /** Number of the connection that it came over, from 0. */
-  readonly connection: number;
-}
-
-export interface RawServer extends Disposable {
-  readonly port: number;
-  readonly requests: readonly RawRequest[];
-  /** Connections accepted so far, and those still open. */
-  readonly connections: { accepted: number; open: number };
-}
-
-/** What to do with a request: bytes to send in pieces, `"close"` to close, `"reset"` to cut, nothing to stay silent. */
-export type RawAnswer = readonly (string | Buffer)[];
-
-interface RawState {
-  index: number;
-  received: Buffer;
-}
-
-/** An HTTP server that answers with exactly these bytes. `answer` gets the number of the request, from 0. */
-export function rawServer(answer: (index: number, request: RawRequest) => RawAnswer): RawServer {
-  const requests: RawRequest[] = [];
-  const connections = { accepted: 0, open: 0 };
-  const listener = Bun.listen<RawState>({
-    hostname: "127.0.0.1",
-    port: 0,
-    socket: {
-      open(socket) {
-        socket.data = { index: connections.accepted++, received: Buffer.alloc(0) };
-        connections.open++;
-      },
-      data(socket, bytes) {
-        socket.data.received = Buffer.concat([socket.data.received, bytes]);
-        const { received, index } = socket.data;
-        const end = received.indexOf("\r\n\r\n");
-        if (end < 0) return;
-        const head = received.toString("latin1", 0, end);
-        const length = Number(/content-length: (\d+)/i.exec(head)?.[1] ?? 0);
-        if (received.length < end + 4 + length) return;
-        socket.data.received = received.subarray(end + 4 + length);
-        const request = { head, body: received.toString("utf8", end + 4, end + 4 + length), connection: index };
-        requests.push(request);
-        for (const piece of answer(requests.length - 1, request)) {
-          if (piece === "close") socket.end();
-          else if (piece === "reset") socket.terminate();
-          else {
-            socket.write(piece);
-            socket.flush();
-          }
-        }
-      },
-      close() {
-        connections.open--;
-      },
-    },
-  });
-  return { port: listener.port, requests, connections, [Symbol.dispose]: () => listener.stop(true) };
-}
-
 /** Waits for what a peer does next; fails after two seconds. */
 export async function until(condition: () => boolean, what: string): Promise<void> {
   const deadline = performance.now() + 2_000;
@@ -165,4 +101,121 @@ export async function refusalText(work: Promise<unknown>): Promise<string> {
 /** A file of the private authority that tests use. */
 export function tlsFile(name: "ca.crt" | "other-ca.crt" | "server.crt" | "server.key" | "client.crt" | "client.key") {
   return `${import.meta.dir}/fixtures/tls/${name}`;
+}
+
+/** Events that somebody will send one day; every payload made of them must be valid all the same. */
+export const HOSTILE: readonly Event[] = [
+  anEvent({
+    id: "",
+    objectKey: "",
+    metadata: {},
+    reason: "",
+    message: "",
+    source: {},
+    type: "",
+    lastTimestamp: null,
+    firstTimestamp: null,
+    involvedObject: { deleted: false },
+  }),
+  anEvent({ message: "x".repeat(1024 * 1024) }),
+  anEvent({ message: "lone \ud800 surrogate", reason: "\udfff" }),
+  anEvent({ message: "two\nlines\r\nand\u0000zero\u2028", reason: "Rea\nson", id: "a\r\nX-Injected: 1" }),
+  anEvent({ message: '"</script>\\"]} {{ .Reason }}', reason: "]<>&", id: 'quo"te]\\' }),
+  anEvent({ message: "日本語 😀", firstTimestamp: "0001-01-01T00:00:00Z", lastTimestamp: "not a time" }),
+];
+
+/** How a destination treats what comes: takes it, stays silent, is not there, or answers so (HTTP). */
+export type Behaviour =
+  | "accept"
+  | "hang"
+  | "gone"
+  | { readonly status: number; readonly headers?: Readonly<Record<string, string>>; readonly body?: string };
+
+export interface Destination extends AsyncDisposable {
+  /** The sink's config that reaches it. */
+  readonly config: Readonly<Record<string, unknown>>;
+  behave(how: Behaviour): Promise<void>;
+  /** What came, one text per delivered event. Waits until it is `count`. */
+  received(count: number): Promise<readonly string[]>;
+  /** Ids by which a repeat can be dropped, as they came. */
+  readonly ids?: () => readonly string[];
+}
+
+/** Everything the contract must know of one sink: `test/sinks/NAME.ts`. */
+export interface Fixture {
+  open(): Promise<Destination>;
+  /** What {@link anEvent} arrives as. */
+  readonly golden: string | RegExp;
+  /** The JSON in what came. Default: the whole. */
+  readonly json?: (text: string) => string;
+  /** Settings with {@link MARK} in everything that must not be shown. */
+  readonly secrets?: Readonly<Record<string, unknown>>;
+  /** What a destination that is gone is called. */
+  readonly gone: Reason;
+  /** `check` cannot tell whether anybody is there. */
+  readonly checkIsBlind?: true;
+  /** Clauses that do not apply, each with the reason. Printed. */
+  readonly skip: Readonly<Partial<Record<Clause, string>>>;
+}
+
+/** What must never be seen. */
+export const MARK = "T0P-S3CRET";
+
+export const CLAUSES = [
+  "golden",
+  "render",
+  "full batch in order",
+  "hostile events",
+  "idempotent id",
+  "gone",
+  "hang",
+  "aborted before",
+  "aborted during",
+  "statuses",
+  "no secret shown",
+  "check sends nothing",
+  "open and dispose",
+] as const;
+export type Clause = (typeof CLAUSES)[number];
+
+/** An HTTP server as a destination; `config` gets its URL. */
+export async function httpDestination(
+  config: (url: string) => Readonly<Record<string, unknown>>,
+  text: (request: Request, body: string) => string,
+  id: (request: Request) => string,
+): Promise<Destination> {
+  let how: Behaviour = "accept";
+  const came: string[] = [];
+  const ids: string[] = [];
+  const released = Promise.withResolvers<void>();
+  const server = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    idleTimeout: 0,
+    async fetch(request) {
+      const body = await request.text();
+      if (how === "hang") await released.promise;
+      if (typeof how === "object")
+        return new Response(how.body ?? "", { status: how.status, headers: how.headers ?? {} });
+      came.push(text(request, body));
+      ids.push(id(request));
+      return new Response("ok");
+    },
+  });
+  return {
+    config: config(`http://127.0.0.1:${server.port}`),
+    async behave(next) {
+      how = next;
+      if (next === "gone") await server.stop(true);
+    },
+    async received(count) {
+      await until(() => came.length >= count, `${count} texts came`);
+      return came;
+    },
+    ids: () => ids,
+    async [Symbol.asyncDispose]() {
+      released.resolve();
+      await server.stop(true);
+    },
+  };
 }

@@ -10,6 +10,14 @@ export function abortError(signal: AbortSignal, doing: string): DeliveryError {
   );
 }
 
+/**
+ * Two turns of the loop: after that, what a host near by has against something just sent is known. A syslog server or
+ * sidecar on the same machine that went away is noticed by the event that it did not get, instead of by the next one.
+ */
+export async function untilEcho(): Promise<void> {
+  for (let turn = 0; turn < 2; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
+
 /** Settles like `work`, or rejects with {@link abortError} as soon as the signal aborts. `undo` runs in that case. */
 export function untilAborted<T>(work: Promise<T>, signal: AbortSignal, doing: string, undo: () => void): Promise<T> {
   return new Promise((resolve, reject) => {

@@ -239,7 +239,14 @@ export interface ConnectionOptions {
   readonly now: () => number;
 }
 
-export function connectionExchange({ tls, now }: ConnectionOptions): { exchange: Exchange; close(): void } {
+export interface Connections {
+  readonly exchange: Exchange;
+  /** Connects, with TLS if the URL wants it, and asks nothing. */
+  reach(url: URL, signal: AbortSignal, doing: string): Promise<void>;
+  close(): void;
+}
+
+export function connectionExchange({ tls, now }: ConnectionOptions): Connections {
   const idle: Connection[] = [];
   const open = new Set<Connection>();
   const forget = (connection: Connection) => {
@@ -259,7 +266,12 @@ export function connectionExchange({ tls, now }: ConnectionOptions): { exchange:
     return undefined;
   };
 
-  const fresh = async ({ url, signal, doing }: WireRequest, material: TlsMaterial | undefined): Promise<Connection> => {
+  const materialFor = (url: URL) => (url.protocol === "https:" ? (tls?.() ?? SYSTEM_TLS) : undefined);
+
+  const fresh = async (
+    { url, signal, doing }: Pick<WireRequest, "url" | "signal" | "doing">,
+    material: TlsMaterial | undefined,
+  ): Promise<Connection> => {
     const connection = new Connection(url.origin, material, forget);
     open.add(connection);
     try {
@@ -274,7 +286,7 @@ export function connectionExchange({ tls, now }: ConnectionOptions): { exchange:
 
   const exchange = async (request: WireRequest): Promise<HttpResponse> => {
     const { url, signal, doing } = request;
-    const material = url.protocol === "https:" ? (tls?.() ?? SYSTEM_TLS) : undefined;
+    const material = materialFor(url);
     let connection = kept(url.origin, material) ?? (await fresh(request, material));
     let reader: ResponseReader;
     try {
@@ -296,6 +308,10 @@ export function connectionExchange({ tls, now }: ConnectionOptions): { exchange:
 
   return {
     exchange,
+    async reach(url, signal, doing) {
+      const connection = await fresh({ url, signal, doing }, materialFor(url));
+      connection.destroy("end");
+    },
     close() {
       for (const connection of [...open]) connection.lost();
     },

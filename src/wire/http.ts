@@ -28,6 +28,8 @@ export interface HttpResponse {
 }
 
 export interface Http extends Disposable {
+  /** Proves that the server can be connected to, which is all that can be asked without sending something. */
+  reach(url: string, signal: AbortSignal): Promise<void>;
   /** Resolves for 2xx only; otherwise rejects with DeliveryError (Retry-After read, body quoted up to 256 characters). */
   send(request: HttpRequest): Promise<HttpResponse>;
 }
@@ -66,9 +68,15 @@ export function createHttp(options: HttpOptions = {}): Http {
   const tls = options.tls && tlsReader(options.tls);
   const direct = connectionExchange({ tls, now: () => performance.now() });
   const proxied = fetchExchange({ tls, proxy: options.proxy });
-  const exchange: Exchange = (request) =>
-    options.proxy !== undefined || proxyOfEnvironment(request.url) ? proxied(request) : direct.exchange(request);
+  const throughProxy = (url: URL) => options.proxy !== undefined || proxyOfEnvironment(url);
+  const exchange: Exchange = (request) => (throughProxy(request.url) ? proxied(request) : direct.exchange(request));
   return {
+    async reach(text, signal) {
+      const url = parsedUrl(text);
+      const doing = `a connection to ${url.origin}`;
+      if (!throughProxy(url)) await direct.reach(url, signal, doing);
+      else await proxied({ method: "OPTIONS", url, headers: [], body: undefined, signal, doing });
+    },
     send: (request) => send(exchange, request),
     [Symbol.dispose]: direct.close,
   };

@@ -2,105 +2,133 @@
  * Lines to a pipe, a terminal or a file, without ever blocking the process: a write that cannot go on waits in a timer.
  * A line that was begun is finished before anything else is written, so that a living reader never sees a torn one.
  */
-import { closeSync, constants, fstatSync, openSync, writeSync } from "node:fs";
-import { DeliveryError, type Refusal } from "../errors.ts";
+import { closeSync, constants, fstatSync, ftruncateSync, openSync, writeSync } from "node:fs";
+import { DeliveryError, type Reason, type Refusal } from "../errors.ts";
+import type { Event } from "../event.ts";
 import { abortError } from "./abort.ts";
 
 export interface LineOutput {
   /**
    * Writes these lines, each ended by a newline. Rejects with DeliveryError, whose `refused` are the lines that were not
-   * begun, if some were. `doing` opens messages: `the write to /run/events`.
+   * written, if others were. A line of which a part was written is finished by the next call, which does not write it
+   * again if it is asked to. `doing` opens messages: `the write to /run/events`.
    */
   write(lines: Buffer, signal: AbortSignal, doing: string): Promise<void>;
+  /** Closes the descriptor, unless it is one of the process's first three */
   close(): void;
 }
 
 const NEWLINE = 10;
 /** Longest wait before a full pipe is tried again. */
 const WAIT_MAX_MS = 20;
-/** Tries in the same turns of the loop before timers: a living reader needs microseconds. */
+/** Tries in the next turns of the loop before timers are set: a living reader needs microseconds. */
 const EAGER_TRIES = 8;
 
-/** Takes the descriptor over: `close` closes it, unless it is one of the process's first three. */
+/** Takes the descriptor over, non-blocking if it can block. */
 export function lineOutput(fd: number): LineOutput {
-  let unfinished: Buffer | undefined;
+  const isFile = fd > 2 && fstatSync(fd).isFile();
+  /** The line that was begun last, and how much of it is written. */
+  let line: Buffer = Buffer.alloc(0);
+  let lineAt = 0;
   let closed = false;
 
-  /** Bytes taken; 0 when there is no room now. */
-  const attempt = (bytes: Buffer, from: number): number => {
-    try {
-      return writeSync(fd, bytes, from);
-    } catch (error) {
-      if (codeOf(error) === "EAGAIN") return 0;
-      throw error;
-    }
-  };
-
-  const drain = async (bytes: Buffer, signal: AbortSignal, progress: { at: number }): Promise<boolean> => {
-    for (let idle = 0; progress.at < bytes.length; ) {
-      if (signal.aborted || closed) return false;
-      const taken = attempt(bytes, progress.at);
+  /** Writes what it can until the signal aborts; `progress` tells how far it came, also when it throws. */
+  const drain = async (bytes: Buffer, signal: AbortSignal, progress: { at: number }): Promise<void> => {
+    for (let idle = 0; progress.at < bytes.length && !signal.aborted && !closed; ) {
+      const taken = writeNow(fd, bytes, progress.at);
       progress.at += taken;
       idle = taken > 0 ? 0 : idle + 1;
       if (idle > 0) await pause(idle);
     }
-    return true;
   };
 
   return {
     async write(lines, signal, doing) {
-      const rest = { at: 0 };
+      const rest = { at: lineAt };
       const progress = { at: 0 };
-      let reason: DeliveryError;
+      let reason: DeliveryError | undefined;
       try {
-        if (unfinished !== undefined) {
-          const finished = await drain(unfinished, signal, rest);
-          unfinished = finished ? undefined : unfinished.subarray(rest.at);
+        if (rest.at < line.length) {
+          await drain(line, signal, rest);
+          if (rest.at === line.length && line.equals(lines.subarray(0, line.length))) progress.at = line.length;
         }
-        if (unfinished === undefined && (await drain(lines, signal, progress))) return;
-        reason = closed ? new DeliveryError("unavailable", `${doing} was closed`) : abortError(signal, doing);
+        if (rest.at === line.length) await drain(lines, signal, progress);
       } catch (error) {
-        if (unfinished !== undefined) unfinished = unfinished.subarray(rest.at);
-        reason = new DeliveryError("unavailable", `${doing} failed: ${codeOf(error)}`);
+        reason = fileError(error, doing);
       }
-      const begun = begunLines(lines, progress.at);
-      if (begun.end > progress.at) unfinished = Buffer.from(lines.subarray(progress.at, begun.end));
-      throw begun.count === 0 ? reason : partly(reason, begun.count, lines);
+      lineAt = rest.at;
+      if (progress.at === lines.length) return;
+      reason ??= closed ? new DeliveryError("unavailable", `${doing} was cut short`) : abortError(signal, doing);
+      const { count, end } = wholeLines(lines, progress.at);
+      if (end < progress.at && isFile) {
+        // A file can be put back, so that no half line stays in one that is moved away before the next attempt.
+        ftruncateSync(fd, fstatSync(fd).size - (progress.at - end));
+      } else if (end < progress.at) {
+        line = Buffer.from(lines.subarray(end, lines.indexOf(NEWLINE, end) + 1));
+        lineAt = progress.at - end;
+      }
+      throw partly(reason, count, lines);
     },
     close() {
+      if (!closed && fd > 2) closeSync(fd);
       closed = true;
-      if (fd > 2) closeSync(fd);
     },
   };
 }
 
-export function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : "unknown error";
-}
-
-/** How many lines were begun when `at` bytes were written, and where the last of them ends. */
-function begunLines(lines: Buffer, at: number): { readonly count: number; readonly end: number } {
-  let count = 0;
-  let end = 0;
-  while (end < at) {
-    end = lines.indexOf(NEWLINE, end) + 1;
-    count++;
+/** Bytes taken; 0 when there is no room now. */
+function writeNow(fd: number, bytes: Buffer, from: number): number {
+  try {
+    return writeSync(fd, bytes, from);
+  } catch (error) {
+    if (errorCode(error) === "EAGAIN") return 0;
+    throw error;
   }
-  return { count, end };
-}
-
-function partly(reason: DeliveryError, taken: number, lines: Buffer): DeliveryError {
-  const total = begunLines(lines, lines.length).count;
-  const refused: Refusal[] = [];
-  for (let index = taken; index < total; index++) {
-    refused.push({ index, reason: reason.reason, message: reason.message });
-  }
-  return new DeliveryError(reason.reason, reason.message, { refused });
 }
 
 function pause(idle: number): Promise<void> {
   if (idle <= EAGER_TRIES) return new Promise((resolve) => setImmediate(resolve));
   return new Promise((resolve) => setTimeout(resolve, Math.min(2 ** (idle - EAGER_TRIES - 1), WAIT_MAX_MS)));
+}
+
+/** How many whole lines the first `upTo` bytes hold, and where the last of them ends. */
+export function wholeLines(lines: Buffer, upTo: number): { readonly count: number; readonly end: number } {
+  let count = 0;
+  let end = 0;
+  for (let at = lines.indexOf(NEWLINE); at >= 0 && at < upTo; at = lines.indexOf(NEWLINE, end)) {
+    end = at + 1;
+    count++;
+  }
+  return { count, end };
+}
+
+/** The error of a batch of which the first `taken` lines were written all the same. */
+export function partly(error: DeliveryError, taken: number, lines: Buffer): DeliveryError {
+  if (taken === 0) return error;
+  const { reason, message } = error;
+  const total = wholeLines(lines, lines.length).count;
+  const refused: Refusal[] = [];
+  for (let index = taken; index < total; index++) refused.push({ index, reason, message });
+  return new DeliveryError(reason, message, { refused });
+}
+
+export function errorCode(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "unknown error";
+}
+
+const REASON_OF_CODE: Readonly<Record<string, Reason>> = {
+  EACCES: "unauthorized",
+  EPERM: "unauthorized",
+  EROFS: "unauthorized",
+  EISDIR: "not_found",
+  ENOTDIR: "not_found",
+};
+
+/** What a failed system call means: rights and wrong kinds of file are for people, all else may pass. */
+export function fileError(error: unknown, doing: string): DeliveryError {
+  const code = errorCode(error);
+  const why = code === "ENXIO" || code === "EPIPE" ? `nobody reads it (${code})` : code;
+  return new DeliveryError(REASON_OF_CODE[code] ?? "unavailable", `${doing} failed: ${why}`);
 }
 
 /**
@@ -115,4 +143,13 @@ export function nonBlocking(fd: number): number {
   } catch {
     return fd;
   }
+}
+
+/** A batch as lines, from what makes the JSON text of an event, which holds no newline. */
+export function linesOf(payload: (event: Event) => string): (batch: readonly Event[]) => string {
+  return (batch) => {
+    let lines = "";
+    for (const event of batch) lines += `${payload(event)}\n`;
+    return lines;
+  };
 }

@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { gzipSync } from "bun";
 import { createHttp, type Http, type HttpRequest, retryAfterMs } from "../../src/wire/http.ts";
-import { type RawAnswer, type RawServer, rawServer, refusalOf, refusalText, until } from "../contract.ts";
+import { refusalOf, refusalText, until } from "../contract.ts";
+import { type RawAnswer, type RawServer, rawServer } from "./raw-server.ts";
 
 const cleanup: Disposable[] = [];
 afterEach(() => {
@@ -315,7 +316,7 @@ describe("proxies", () => {
 
   test("of the environment are used, but not for loopback and NO_PROXY", async () => {
     const server = serve(() => [OK]);
-    const before = { HTTP_PROXY: process.env["HTTP_PROXY"], NO_PROXY: process.env["NO_PROXY"] };
+    const before = { HTTP_PROXY: process.env.HTTP_PROXY, NO_PROXY: process.env.NO_PROXY };
     try {
       Object.assign(process.env, { HTTP_PROXY: `http://127.0.0.1:${server.port}`, NO_PROXY: "direct.invalid" });
       await client().send(post(0, { url: "http://events.invalid/hook" }));

@@ -1,0 +1,26 @@
+import { received } from "../../sinks/in-memory.ts";
+import type { Fixture } from "../contract.ts";
+
+export default {
+  open: async () => ({
+    config: { ref: "contract" },
+    behave: async () => {},
+    received: async () => (received.get("contract") ?? []).map((event) => event.id),
+    ids: () => (received.get("contract") ?? []).map((event) => event.id),
+    async [Symbol.asyncDispose]() {
+      received.delete("contract");
+    },
+  }),
+  golden: "ba30f343-3351.101",
+  json: () => "{}",
+  gone: "internal",
+  skip: {
+    gone: "memory is always there",
+    hang: "memory is always there",
+    "aborted before": "memory is always there",
+    "aborted during": "memory is always there",
+    statuses: "no HTTP",
+    "no secret shown": "no secrets",
+    "check sends nothing": "no check",
+  },
+} satisfies Fixture;

@@ -1,0 +1,46 @@
+import { type Fixture, until } from "../contract.ts";
+import { GOLDEN_LINE, splitLines } from "./lines.ts";
+
+export default {
+  async open() {
+    let text = "";
+    let reads = true;
+    const listener = Bun.listen({
+      hostname: "127.0.0.1",
+      port: 0,
+      socket: {
+        open(socket) {
+          if (!reads) socket.pause();
+        },
+        data(_, bytes) {
+          text += bytes.toString("latin1");
+        },
+      },
+    });
+    return {
+      config: { network: "tcp", address: `127.0.0.1:${listener.port}`, hostname: "vm", tag: "k8s.event" },
+      async behave(how) {
+        reads = how === "accept";
+        if (how === "gone") listener.stop(true);
+      },
+      async received(count) {
+        const lines = () => splitLines(Buffer.from(text, "latin1").toString());
+        await until(() => lines().length >= count && (text === "" || text.endsWith("\n")), `${count} lines came`);
+        return lines();
+      },
+      async [Symbol.asyncDispose]() {
+        listener.stop(true);
+      },
+    };
+  },
+  golden: `<132>2026-11-20T21:45:18Z vm k8s.event[${process.pid}]: ${GOLDEN_LINE}`,
+  json: (text) => text.slice(text.indexOf("{")),
+  gone: "network",
+  skip: {
+    "idempotent id": "RFC 3164 has no place for it; syslog.test.ts has RFC 5424's",
+    hang: "what the system has taken counts as sent; syslog.test.ts has a server that does not read",
+    "aborted during": "see hang",
+    statuses: "no HTTP",
+    "no secret shown": "no secrets",
+  },
+} satisfies Fixture;

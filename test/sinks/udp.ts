@@ -1,0 +1,38 @@
+import { type Fixture, until } from "../contract.ts";
+import { GOLDEN_LINE } from "./lines.ts";
+
+export default {
+  async open() {
+    const came: string[] = [];
+    const data = (_: unknown, bytes: Buffer) => void came.push(bytes.toString());
+    const socket = await Bun.udpSocket({ hostname: "127.0.0.1", port: 0, socket: { data } });
+    let open = true;
+    const close = () => {
+      if (open) socket.close();
+      open = false;
+    };
+    return {
+      config: { host: `127.0.0.1:${socket.port}` },
+      async behave(how) {
+        if (how === "gone") close();
+      },
+      async received(count) {
+        await until(() => came.length >= count, `${count} datagrams came`);
+        return came;
+      },
+      async [Symbol.asyncDispose]() {
+        close();
+      },
+    };
+  },
+  golden: GOLDEN_LINE,
+  gone: "network",
+  checkIsBlind: true,
+  skip: {
+    "idempotent id": "a datagram is the event as it is: uid and resourceVersion are in it",
+    hang: "nobody answers a datagram",
+    "aborted during": "nobody answers a datagram",
+    statuses: "no HTTP",
+    "no secret shown": "no secrets",
+  },
+} satisfies Fixture;
