@@ -109,13 +109,13 @@ describe("syslog messages", () => {
 describe("syslog over", () => {
   test("TLS with a client certificate", async () => {
     const file = (name: Parameters<typeof tlsFile>[0]) => readFileSync(tlsFile(name), "utf8");
-    const tls = { key: file("server.key"), cert: file("server.crt"), ca: file("ca.pem"), requestCert: true };
+    const tls = { key: file("server.key"), cert: file("server.crt"), ca: file("ca.crt"), requestCert: true };
     const { state, listener, address } = collect({ tls: { ...tls, rejectUnauthorized: true } });
-    const own = { caFile: tlsFile("ca.pem"), certFile: tlsFile("client.crt"), keyFile: tlsFile("client.key") };
+    const own = { caFile: tlsFile("ca.crt"), certFile: tlsFile("client.crt"), keyFile: tlsFile("client.key") };
     const sink = await sinkWith({ network: "tls", address, tls: own });
     await sink.deliver([...events] as unknown as Batch, soon());
     await until(() => state.text.split("\n").length === 3, "both lines came");
-    const stranger = await sinkWith({ network: "tls", address, tls: { caFile: tlsFile("other-ca.pem") } });
+    const stranger = await sinkWith({ network: "tls", address, tls: { caFile: tlsFile("other-ca.crt") } });
     expect(await refusalText(stranger.deliver([events[0]], soon()))).toMatch(/^network: .*got no connection \(/);
     listener.stop(true);
   });
