@@ -3,7 +3,7 @@
  * wants, each step that was not meant said. What is still wrong afterwards is left in place for the schema to refuse.
  */
 import { z } from "zod";
-import { expandableSecret } from "./env.ts";
+import { type Env, expandableSecret } from "./env.ts";
 import type { Findings } from "./findings.ts";
 import { nearest } from "./nearest.ts";
 import { ALERTMANAGER_KEYS, ALIASES, FORK_KEYS, LATER_KEYS } from "./predecessor.ts";
@@ -22,6 +22,8 @@ export interface Meant {
 export interface Decoder {
   readonly compat: boolean;
   readonly findings: Findings;
+  readonly env: Env;
+  readonly readFile: (path: string) => string | undefined;
   /** Nodes by {@link pathKey} of the canonical path. */
   readonly nodes: Map<string, Node>;
   readonly meant: Meant[];
@@ -174,12 +176,27 @@ function secret(node: Node, schema: z.ZodType, path: Path, decoder: Decoder): un
   if (node.kind === "list" || !(schema instanceof z.ZodUnion)) return plain(node);
   const value: Record<string, unknown> = {};
   for (const entry of node.entries) {
-    const known = entry.key === "env" || entry.key === "file";
-    if (known && entry.value.kind === "scalar") value[entry.key] = text(entry.value, decoder.compat);
-    else if (known) value[entry.key] = plain(entry.value);
-    else unknownKey(entry.key, entry.at, "other", ["env", "file"], decoder);
+    const reference = entry.key === "env" || entry.key === "file";
+    if (!reference) unknownKey(entry.key, entry.at, "other", ["env", "file"], decoder);
+    else if (entry.value.kind !== "scalar") value[entry.key] = plain(entry.value);
+    else {
+      const name = text(entry.value, decoder.compat);
+      value[entry.key] = name;
+      lintReference(entry.key === "env", name, entry.value.start, decoder);
+    }
   }
   return value;
+}
+
+function lintReference(isVariable: boolean, name: string, at: number, { env, readFile, findings }: Decoder): void {
+  if (name === "" || (isVariable ? env[name] : readFile(name)) !== undefined) return;
+  findings.add({
+    severity: "warning",
+    code: isVariable ? "env-undefined" : "file-missing",
+    at,
+    message: isVariable ? `environment variable ${name} is not set` : `file ${name} cannot be read`,
+    hint: "deliveries wait until it is there",
+  });
 }
 
 function layout(node: Node, path: Path, decoder: Decoder): unknown {
@@ -257,7 +274,8 @@ export function resolveKeys(node: Mapping, known: readonly string[], site: Site,
   for (const entry of node.entries) {
     const key = canonicalKey(entry.key, known, decoder);
     if (key === undefined) {
-      unknownKey(entry.key, entry.at, site, known, decoder);
+      // Where people put their anchors.
+      if (!(site === "top" && entry.key.startsWith("x-"))) unknownKey(entry.key, entry.at, site, known, decoder);
       continue;
     }
     const exact = key === entry.key;
@@ -339,7 +357,8 @@ interface Unknown {
 
 function unknown(key: string, site: Site, known: readonly string[]): Unknown {
   const near = nearest(key, known);
-  const suggestion = near === undefined ? `known here: ${known.join(", ")}` : `did you mean \`${near}\`?`;
+  const all = known.length > 12 ? "see `petrel schema` for the keys there are" : `known here: ${known.join(", ")}`;
+  const suggestion = near === undefined ? all : `did you mean \`${near}\`?`;
   const later = LATER_KEYS.has(key);
   if (site === "top" || site === "receiver") {
     const fork = FORK_KEYS[key];

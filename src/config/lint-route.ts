@@ -188,9 +188,11 @@ function contradiction(silent: readonly number[], conditions: readonly Condition
 
 function lintUses(uses: readonly Use[], receivers: readonly ReadReceiver[], { findings, compat }: Decoder): void {
   const names = receivers.map(({ name }) => name);
+  const misspelt = new Set<string>();
   for (const [index, { receiver, at, conditions }] of uses.entries()) {
     if (!names.includes(receiver)) {
       const near = nearest(receiver, names);
+      if (near) misspelt.add(near);
       findings.add({
         severity: "error",
         code: "undefined-receiver",
@@ -219,7 +221,8 @@ function lintUses(uses: readonly Use[], receivers: readonly ReadReceiver[], { fi
   const used = new Set(uses.map(({ receiver }) => receiver));
   if (uses.length === 0) return;
   for (const { name, at } of receivers) {
-    if (used.has(name)) continue;
+    // One mistake is said once.
+    if (used.has(name) || misspelt.has(name)) continue;
     findings.add({
       severity: "warning",
       code: "unused-receiver",

@@ -27,6 +27,8 @@ const OBJECT_FIELDS =
 const KNOWN = new Set(FIELDS);
 const KNOWN_OF_OBJECT = new Set(OBJECT_FIELDS);
 
+const UNRENDERED = /\.(?:Values|Release|Chart|Capabilities)\b/;
+
 /** JSON's names of what Go calls otherwise. */
 const GO_NAMES: Readonly<Record<string, string>> = {
   ReportingComponent: "ReportingController",
@@ -45,6 +47,16 @@ export function lintTemplate(
   check: (text: string) => TemplateFault | undefined,
 ): void {
   if (!node.text.includes("{{")) return;
+  if (UNRENDERED.test(node.text)) {
+    decoder.findings.add({
+      severity: "error",
+      code: "helm-template",
+      at: placeIn(node, text, node.text.search(UNRENDERED)),
+      message: "no event has a field `.Values` or the like: this looks like a Helm template that was not rendered",
+      hint: "render it first (helm template)",
+    });
+    return;
+  }
   const fault = check(node.text);
   if (fault) {
     const offset = offsetOf(node.text, fault.line, fault.column);

@@ -51,7 +51,7 @@ export function parseConfig(text: string, options: ParseOptions): Loaded {
   }
   const readFile = options.readFile ?? (() => undefined);
   const { source, root, cutAt } = readTree(expanded, findings, { ...(!compat && { env: options.env }), readFile });
-  const decoder: Decoder = { compat, findings, nodes: new Map(), meant: [] };
+  const decoder: Decoder = { compat, findings, env: options.env, readFile, nodes: new Map(), meant: [] };
   const config = root || !findings.fatal ? readConfig(root, source.text, options, decoder) : undefined;
   const listed = findings.list(root ? secretSpans(root, source.origin) : []);
   const refused = config?.strict === true && listed.findings.some(({ severity }) => severity === "error");
@@ -62,16 +62,21 @@ export function parseConfig(text: string, options: ParseOptions): Loaded {
   return { ...loaded, ...(before && { config: before }) };
 }
 
+export interface LoadOptions extends Omit<ParseOptions, "file" | "readFile"> {
+  /** Where the file is, when findings are to call it otherwise. */
+  readonly path?: string;
+}
+
 /** Reads a file and everything that it names. Throws ConfigError when the file itself cannot be read. */
-export function loadConfig(path: string, options: Omit<ParseOptions, "file" | "readFile">): Loaded {
+export function loadConfig(file: string, { path = file, ...options }: LoadOptions): Loaded {
   let text: string;
   try {
     text = readFileSync(path, "utf8");
   } catch (error) {
-    const reason = (error as NodeJS.ErrnoException).code ?? "unknown reason";
-    throw new ConfigError(`config ${path} cannot be read (${reason}); check the path and its permissions`);
+    const reason = error instanceof Error && "code" in error ? error.code : "unknown reason";
+    throw new ConfigError(`config ${file} cannot be read (${reason}); check the path and its permissions`);
   }
-  return parseConfig(text, { ...options, file: path, readFile: readText });
+  return parseConfig(text, { ...options, file, readFile: readText });
 }
 
 function readText(path: string): string | undefined {

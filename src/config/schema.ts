@@ -68,13 +68,13 @@ export const receiverSchema = z.strictObject({
     .optional()
     .describe("How events are put together, for sinks that can take several at once."),
   concurrency: z.int().min(1).max(256).optional().describe("Deliveries under way at once."),
-  timeout: fields.duration().default(30_000).describe("A delivery that takes longer has failed."),
+  timeout: fields.duration().prefault("30s").describe("A delivery that takes longer has failed."),
   retry: z
     .strictObject({
-      min: fields.duration().default(500).describe("First wait; doubles each time, with full jitter."),
-      max: fields.duration().default(60_000).describe("Longest wait."),
+      min: fields.duration().prefault("500ms").describe("First wait; doubles each time, with full jitter."),
+      max: fields.duration().prefault("1m").describe("Longest wait."),
     })
-    .default({ min: 500, max: 60_000 })
+    .prefault({})
     .describe("Waits between attempts. Petrel goes on trying for as long as the buffer holds the event."),
   rateLimit: z.number().positive().optional().describe("Events per second at most."),
   maxAge: fields.duration().optional().describe("Drop events that are older than this when their turn comes."),
@@ -120,7 +120,7 @@ export const topSchema = z.strictObject({
   kubeBurst: z.int().default(10).describe("Look-ups of metadata at once at most."),
   omitLookup: z.boolean().default(false).describe("Look up no metadata of involved objects."),
   cacheSize: z.int().min(1).default(1024).describe("Objects whose metadata is remembered."),
-  lookupTimeout: fields.duration().default(2_000).describe("How long an event waits for the metadata of its object."),
+  lookupTimeout: fields.duration().prefault("2s").describe("How long an event waits for the metadata of its object."),
   metricsNamePrefix: z
     .string()
     .regex(
@@ -135,19 +135,16 @@ export const topSchema = z.strictObject({
       enabled: z.boolean().default(false).describe("One of several replicas is active."),
       leaderElectionID: z.string().default("kubernetes-event-exporter").describe("Name of the Lease."),
     })
-    .default({ enabled: false, leaderElectionID: "kubernetes-event-exporter" })
+    .prefault({})
     .describe("Not available yet: run one replica."),
   buffer: z
     .strictObject({
       events: z.int().min(1).default(10_000).describe("Events at most."),
-      bytes: fields
-        .bytes()
-        .default(16 * 1024 ** 2)
-        .describe("Bytes at most."),
+      bytes: fields.bytes().prefault("16MiB").describe("Bytes at most."),
     })
-    .default({ events: 10_000, bytes: 16 * 1024 ** 2 })
+    .prefault({})
     .describe("What may wait for slow receivers. When it is full, the oldest event goes, and is counted."),
-  shutdownTimeout: fields.duration().default(25_000).describe("How long a stop waits for what is under way."),
+  shutdownTimeout: fields.duration().prefault("25s").describe("How long a stop waits for what is under way."),
   compat: z
     .enum(["none", "exporter"])
     .default("none")

@@ -1,0 +1,57 @@
+/** `bun run gen`: writes what is generated; `--check` fails when a file is not what it would write. */
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { sinks } from "../sinks/index.ts";
+import { configJsonSchema } from "./config/json-schema.ts";
+import { configsReadme, sinksReadme, sinksTable } from "./docs.ts";
+
+const BEGIN = "<!-- sinks:begin -->\n";
+const END = "<!-- sinks:end -->";
+
+/** Every generated file, by its path from the root of the repository. */
+export function generate(root: string): Map<string, string> {
+  const files = new Map([
+    ["configs/schema.json", `${JSON.stringify(configJsonSchema(sinks), null, 2)}\n`],
+    ["configs/README.md", configsReadme(examples(join(root, "configs")))],
+    ["sinks/README.md", sinksReadme(sinks)],
+  ]);
+  const readme = join(root, "README.md");
+  if (existsSync(readme)) {
+    const text = readFileSync(readme, "utf8");
+    const [begin, end] = [text.indexOf(BEGIN), text.indexOf(END)];
+    if (begin === -1 || end < begin)
+      throw new Error(`README.md has no place for the receivers: ${BEGIN.trim()} and ${END}`);
+    files.set("README.md", `${text.slice(0, begin + BEGIN.length)}\n${sinksTable(sinks)}\n${text.slice(end)}`);
+  }
+  return files;
+}
+
+/** The second comment of a config says what it shows. */
+function examples(folder: string): { name: string; title: string }[] {
+  const names = readdirSync(folder).filter((name) => name.endsWith(".yaml"));
+  return names.sort().map((name) => {
+    const comments = readFileSync(join(folder, name), "utf8")
+      .split("\n")
+      .filter((line) => line.startsWith("# "));
+    return { name, title: comments.find((line) => !line.includes("$schema"))?.slice(2) ?? "" };
+  });
+}
+
+function main(args: readonly string[]): number {
+  const root = join(import.meta.dir, "..");
+  const check = args.includes("--check");
+  let drift = 0;
+  for (const [path, text] of generate(root)) {
+    const file = join(root, path);
+    if (existsSync(file) && readFileSync(file, "utf8") === text) continue;
+    drift++;
+    if (check) console.error(`${path} is not what \`bun run gen\` writes`);
+    else {
+      writeFileSync(file, text);
+      console.log(`wrote ${path}`);
+    }
+  }
+  return check && drift > 0 ? 1 : 0;
+}
+
+if (import.meta.main) process.exitCode = main(process.argv.slice(2));
