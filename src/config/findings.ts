@@ -22,6 +22,8 @@ export interface Findings {
   position(offset: number): Position;
   /** From now on offsets are of this source. */
   follow(source: Source): void;
+  /** Nothing can run from this config, for a reason that is told already. */
+  refuse(): void;
   /** True once something fatal was added. */
   readonly fatal: boolean;
   /** Sorted by place, the same thing at the same place once; each with its line, secrets left out. */
@@ -41,6 +43,9 @@ export function gatherFindings(first: Source): Findings {
     position: (offset) => locate(inFile(offset)),
     follow(next) {
       source = next;
+    },
+    refuse() {
+      fatal = true;
     },
     get fatal() {
       return fatal;

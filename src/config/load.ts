@@ -102,8 +102,7 @@ function readConfig(root: Node | undefined, text: string, options: ParseOptions,
     });
     return undefined;
   }
-  refuseTwoAges(node, findings);
-  const keys = resolveKeys(node, [...TOP_KEYS, "route", "receivers"], "top", decoder);
+  const keys = resolveKeys(withOneAge(node, findings), [...TOP_KEYS, "route", "receivers"], "top", decoder);
   const settings = [...keys].filter(([key]) => key !== "route" && key !== "receivers");
   const top = readTop({ ...node, entries: settings.map(([key, entry]) => ({ ...entry, key })) }, decoder);
   const parts = { receivers: keys.get("receivers"), route: keys.get("route") };
@@ -118,14 +117,13 @@ function readConfig(root: Node | undefined, text: string, options: ParseOptions,
 const TOP_KEYS = Object.keys(topSchema.shape);
 const EMPTY_ROUTE: Route = { drop: [], match: [], routes: [] };
 
-function refuseTwoAges(node: Mapping, findings: Findings): void {
-  const age = (key: string) =>
-    node.entries.find(
-      ({ key: written, value }) =>
-        written === key && value.kind === "scalar" && value.value !== 0 && value.value !== null,
-    );
+/** Of two ages one that is 0 is none; two that are not stop the predecessor too. */
+function withOneAge(node: Mapping, findings: Findings): Mapping {
+  const age = (key: string) => node.entries.find((entry) => entry.key === key);
   const [first, second] = [age("maxEventAgeSeconds"), age("throttlePeriod")];
-  if (!first || !second) return;
+  if (!first || !second) return node;
+  const zero = [first, second].find(({ value }) => value.kind === "scalar" && !value.value);
+  if (zero) return { ...node, entries: node.entries.filter((entry) => entry !== zero) };
   findings.add({
     severity: "error",
     code: "two-ages",
@@ -134,6 +132,7 @@ function refuseTwoAges(node: Mapping, findings: Findings): void {
     hint: "remove `throttlePeriod`",
     fatal: true,
   });
+  return { ...node, entries: node.entries.filter((entry) => entry !== second) };
 }
 
 /** https://github.com/rs/zerolog#leveled-logging: what the predecessor's `logLevel` takes beside the names. */

@@ -31,11 +31,22 @@ export function reportIssues(
     const missing = isMissing(issue, base, decoder);
     while (path.length > 0 && !decoder.nodes.has(pathKey(path))) path = path.slice(0, -1);
     const node = decoder.nodes.get(pathKey(path));
+    if (missing && isMisspelt(String(issue.path.at(-1)), path, node, decoder)) {
+      // The finding about that key says it; what it means for the config stands.
+      if (fatal(issue)) decoder.findings.refuse();
+      continue;
+    }
     const what = missing
       ? { code: "missing-key", message: `${name} is required` }
       : explain(issue, name, node, isSecret(path, decoder));
     decoder.findings.add({ severity: "error", at: node?.start ?? 0, fatal: fatal(issue), hint, ...what });
   }
+}
+
+function isMisspelt(key: string, path: Path, parent: Node | undefined, decoder: Decoder): boolean {
+  if (parent?.kind !== "map") return false;
+  const strange = parent.entries.filter((entry) => !decoder.nodes.has(pathKey([...path, entry.key])));
+  return strange.some((entry) => nearest(entry.key, [key]) !== undefined);
 }
 
 function isSecret(path: Path, decoder: Decoder): boolean {
@@ -83,9 +94,13 @@ function explain(
     case "too_big":
       return { code: "wrong-value", message: `${name} must be at most ${issue.maximum}` };
     default:
-      return { code: "wrong-value", message: `${name}: ${issue.message}` };
+      return { code: "wrong-value", message: `${name}: ${issue.message}`, ...HINTS[name] };
   }
 }
+
+const HINTS: Readonly<Record<string, { readonly hint: string }>> = {
+  "`metricsNamePrefix`": { hint: "for example `event_exporter_`" },
+};
 
 const WANTED: Readonly<Record<string, string>> = {
   string: "text",
