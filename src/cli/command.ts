@@ -36,7 +36,10 @@ type Load = () => Promise<{ readonly command: Command }>;
 /** Each behind its own import: `petrel run` must not load what only another command needs. */
 export const COMMANDS: Readonly<Record<string, Load>> = {
   run: () => import("./run.ts"),
+  check: () => import("./check.ts"),
   route: () => import("./route.ts"),
+  schema: () => import("./schema.ts"),
+  sinks: () => import("./sinks.ts"),
   version: () => import("./version.ts"),
   __config: () => import("./config-child.ts"),
 };

@@ -1,8 +1,10 @@
 /** The config file, from its text to plain data and everything that is wrong with it. */
 import { readFileSync } from "node:fs";
+import { z } from "zod";
 import { sinks as registry } from "../../sinks/index.ts";
 import { ConfigError } from "../errors.ts";
 import type { SinkDefinition } from "../sink.ts";
+import { checkTemplate } from "./check-template.ts";
 import { type Decoder, decode, type Path, pathKey, resolveKeys } from "./decode.ts";
 import { type Env, expandRaw } from "./env.ts";
 import { type Findings, gatherFindings } from "./findings.ts";
@@ -16,6 +18,9 @@ import { type Route, type Rule, routeSchema, type Top, topSchema } from "./schem
 import { editSource, openSource } from "./source.ts";
 import type { Mapping, Node } from "./tree.ts";
 import type { Config, Loaded, RouteConfig, RuleConfig } from "./types.ts";
+
+// Each schema is used once: compiling them costs more than it saves.
+z.config({ jitless: true });
 
 export interface ParseOptions {
   /** Shown in findings. */
@@ -76,7 +81,7 @@ export function loadConfig(file: string, { path = file, ...options }: LoadOption
     const reason = error instanceof Error && "code" in error ? error.code : "unknown reason";
     throw new ConfigError(`config ${file} cannot be read (${reason}); check the path and its permissions`);
   }
-  return parseConfig(text, { ...options, file, readFile: readText });
+  return parseConfig(text, { checkTemplate, ...options, file, readFile: readText });
 }
 
 function readText(path: string): string | undefined {

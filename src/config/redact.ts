@@ -1,5 +1,4 @@
 /** The offending line of a finding, without the secrets in it. */
-import { expandableSecret } from "./env.ts";
 import type { Node } from "./tree.ts";
 
 export interface Excerpt {
@@ -23,13 +22,7 @@ export function secretSpans(node: Node, origin: (offset: number) => number): Spa
   const spans: Span[] = [];
   const visit = (one: Node, secret: boolean) => {
     if (one.kind === "scalar") {
-      // A reference to a variable or a file is no secret; it is what people need to see.
-      if (
-        secret &&
-        one.end > one.start &&
-        !/^["']?\$\{[^}]*\}["']?$/.test(one.source) &&
-        !expandableSecret(one.source)
-      ) {
+      if (secret && one.end > one.start && !isReference(one.source)) {
         const shown = host(one.source);
         spans.push({ start: origin(one.start) + shown, end: origin(one.end) });
       }
@@ -43,6 +36,12 @@ export function secretSpans(node: Node, origin: (offset: number) => number): Spa
   };
   visit(node, false);
   return spans;
+}
+
+/** A value that only refers to variables and files: no secret, and what people need to see. */
+function isReference(source: string): boolean {
+  const rest = source.replace(/\$\{[^}]*\}|\$\w+/g, "");
+  return rest !== source && /^["']?(?:Bearer|Basic|Token)?\s*["']?$/.test(rest);
 }
 
 /** Characters of a URL that may be shown: its scheme and host, if nobody's name stands before the host. */
@@ -84,7 +83,7 @@ function looksSecret(line: string, start: number): Span[] {
   const spans: Span[] = [];
   for (const match of line.matchAll(/(["']?([\w.-]+)["']?\s*:\s*)("[^"]*"?|'[^']*'?|[^\s,{}[\]][^,}]*)/g)) {
     const [, lead = "", key = "", value = ""] = match;
-    if (!SECRET_KEY.test(key) || /^["']?\$\{/.test(value)) continue;
+    if (!SECRET_KEY.test(key) || isReference(value.trimEnd())) continue;
     const from = start + match.index + lead.length;
     spans.push({ start: from + host(value), end: from + value.trimEnd().length });
   }
