@@ -1,4 +1,7 @@
 /** A man in the middle of a real API server and Petrel, who does what networks and load balancers do. */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { createServer } from "node:https";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { certificates } from "../testbed/certs.ts";
 import type { Cluster } from "../testbed/kube-cluster.ts";
@@ -12,7 +15,7 @@ export interface Proxy {
   mute(): void;
   /** Sends bytes to every open watch, as if the API server had; between two of its lines. */
   inject(bytes: string | Uint8Array): void;
-  /** The end of whatever comes next on the open watches arrives with this much time between its bytes. */
+  /** The last bytes of whatever comes next on the open watches arrive with this much time between them. */
   trickle(bytes: number, delayMs: number): void;
   /** Ends the open watches in the middle of a line. */
   cut(): void;
@@ -20,11 +23,12 @@ export interface Proxy {
 }
 
 interface Stream {
-  muted: boolean;
-  readonly controller: ReadableStreamDefaultController<Uint8Array>;
+  readonly response: ServerResponse;
   readonly upstream: AbortController;
+  muted: boolean;
+  /** What is being sent, so that bytes of two origins do not mix. */
   tail: Promise<void>;
-  slow: { bytes: number; delayMs: number } | undefined;
+  slow: { readonly bytes: number; readonly delayMs: number } | undefined;
 }
 
 export async function proxyTo(cluster: Cluster, kubeconfig: string, folder: string): Promise<Proxy> {
@@ -33,86 +37,67 @@ export async function proxyTo(cluster: Cluster, kubeconfig: string, folder: stri
 
   async function send(stream: Stream, chunk: Uint8Array): Promise<void> {
     const slow = stream.slow;
-    if (slow === undefined) {
-      stream.controller.enqueue(chunk);
-      return;
-    }
     stream.slow = undefined;
-    const cut = Math.max(0, chunk.length - slow.bytes);
-    stream.controller.enqueue(chunk.subarray(0, cut));
+    const cut = slow === undefined ? chunk.length : Math.max(0, chunk.length - slow.bytes);
+    stream.response.write(chunk.subarray(0, cut));
     for (let i = cut; i < chunk.length; i++) {
-      await Bun.sleep(slow.delayMs);
-      stream.controller.enqueue(chunk.subarray(i, i + 1));
+      await Bun.sleep(slow?.delayMs ?? 0);
+      stream.response.write(chunk.subarray(i, i + 1));
     }
   }
 
-  function watch(url: string, headers: Headers): Promise<Response> {
-    const upstream = new AbortController();
-    const answer = fetch(url, {
-      headers,
-      tls: { ca: cluster.ca },
-      signal: upstream.signal,
-      timeout: false,
-    } as RequestInit);
-    return answer.then((response) => {
-      if (!response.ok || response.body === null) return response;
-      const source = response.body;
-      let entry: Stream | undefined;
-      const body = new ReadableStream<Uint8Array>({
-        async start(controller) {
-          const stream: Stream = { muted: false, controller, upstream, tail: Promise.resolve(), slow: undefined };
-          entry = stream;
-          streams.add(stream);
-          const pump = async () => {
-            for await (const chunk of source) {
-              if (!stream.muted) stream.tail = stream.tail.then(() => send(stream, chunk));
-            }
-            await stream.tail;
-            controller.close();
-          };
-          pump()
-            .catch(() => {
-              if (!stream.muted) controller.error(new Error("cut"));
-            })
-            .finally(() => streams.delete(stream));
-        },
-        cancel() {
-          if (entry !== undefined) streams.delete(entry);
-          upstream.abort();
-        },
-      });
-      return new Response(body, { status: response.status, headers: { "content-type": "application/json" } });
-    });
+  function queue(stream: Stream, chunk: Uint8Array): void {
+    stream.tail = stream.tail.then(() => send(stream, chunk));
   }
 
-  const server = Bun.serve({
-    port: 0,
-    hostname: "127.0.0.1",
-    idleTimeout: 0,
-    tls: { cert: Bun.file(tls.serverCert), key: Bun.file(tls.serverKey) },
-    async fetch(request) {
-      const { pathname, search, searchParams } = new URL(request.url);
-      const url = `${cluster.url}${pathname}${search}`;
-      const headers = new Headers(request.headers);
-      headers.delete("host");
-      // Its answers are passed on as they are read, so they must not be packed.
-      headers.delete("accept-encoding");
-      if (searchParams.get("watch") === "true" || searchParams.get("watch") === "1") return watch(url, headers);
-      const response = await fetch(url, {
-        method: request.method,
-        headers,
-        tls: { ca: cluster.ca },
-        signal: AbortSignal.timeout(30_000),
-      });
-      return new Response(await response.arrayBuffer(), {
-        status: response.status,
-        headers: { "content-type": response.headers.get("content-type") ?? "application/json" },
-      });
-    },
+  /** Passes a watch on as it comes. */
+  async function pass(source: ReadableStream<Uint8Array>, stream: Stream): Promise<void> {
+    streams.add(stream);
+    stream.response.on("close", () => {
+      streams.delete(stream);
+      stream.upstream.abort();
+    });
+    try {
+      for await (const chunk of source) if (!stream.muted) queue(stream, chunk);
+      await stream.tail;
+      stream.response.end();
+    } catch {
+      stream.response.destroy();
+    } finally {
+      streams.delete(stream);
+    }
+  }
+
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const headers = new Headers();
+    for (const name of ["authorization", "accept", "content-type"]) {
+      const value = request.headers[name];
+      if (typeof value === "string") headers.set(name, value);
+    }
+    const upstream = new AbortController();
+    const init = { headers, tls: { ca: cluster.ca }, signal: upstream.signal, timeout: false };
+    const answered = await fetch(`${cluster.url}${request.url}`, init as RequestInit);
+    response.writeHead(answered.status, {
+      "content-type": answered.headers.get("content-type") ?? "application/json",
+    });
+    // The API server says at once that a watch is open, long before its first event.
+    response.flushHeaders();
+    if (answered.ok && answered.body !== null && /[?&]watch=(1|true)\b/.test(request.url ?? "")) {
+      await pass(answered.body, { response, upstream, muted: false, tail: Promise.resolve(), slow: undefined });
+    } else {
+      response.end(await answered.bytes());
+    }
+  }
+
+  const [cert, key] = await Promise.all([Bun.file(tls.serverCert).text(), Bun.file(tls.serverKey).text()]);
+  const server = createServer({ cert, key }, (request, response) => {
+    answer(request, response).catch(() => response.destroy());
   });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
 
   const config = JSON.parse(await Bun.file(kubeconfig).text());
-  config.clusters[0].cluster = { server: `https://127.0.0.1:${server.port}`, "certificate-authority": tls.ca };
+  config.clusters[0].cluster = { server: `https://127.0.0.1:${port}`, "certificate-authority": tls.ca };
   const own = join(folder, "proxy.kubeconfig");
   await Bun.write(own, JSON.stringify(config));
 
@@ -124,20 +109,21 @@ export async function proxyTo(cluster: Cluster, kubeconfig: string, folder: stri
     },
     inject(bytes) {
       const chunk = typeof bytes === "string" ? new TextEncoder().encode(bytes) : bytes;
-      for (const stream of streams) stream.tail = stream.tail.then(() => send(stream, chunk));
+      for (const stream of streams) queue(stream, chunk);
     },
     trickle(bytes, delayMs) {
       for (const stream of streams) stream.slow = { bytes, delayMs };
     },
     cut() {
       for (const stream of streams) {
-        stream.controller.enqueue(new TextEncoder().encode('{"type":"ADDED","object":{"metad'));
-        stream.upstream.abort();
+        stream.response.write('{"type":"ADDED","object":{"metad');
+        stream.response.socket?.destroySoon();
       }
     },
     async close() {
       for (const stream of streams) stream.upstream.abort();
-      await server.stop(true);
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
     },
   };
 }
