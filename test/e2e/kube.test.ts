@@ -55,9 +55,9 @@ describeReal("against a real control plane", ["kube", "rsyslog"], () => {
   const listed = async (): Promise<KubeEvent[]> =>
     ((await kube.api("GET", "/api/v1/events")) as { items: KubeEvent[] }).items;
 
-  /** Undefined when every event's last state has arrived at every end. */
-  async function missing(ends: readonly FarEnd[]): Promise<string | undefined> {
-    const events = await listed();
+  /** Undefined when the last state of every event (of one namespace) has arrived at every end. */
+  async function missing(ends: readonly FarEnd[], ns?: string): Promise<string | undefined> {
+    const events = (await listed()).filter(({ metadata }) => ns === undefined || metadata.namespace === ns);
     for (const end of ends) {
       const ids = new Set(end.arrived().map(({ id }) => id));
       const lacking = events.filter(({ metadata }) => !ids.has(`${metadata.uid}.${metadata.resourceVersion}`));
@@ -94,14 +94,12 @@ describeReal("against a real control plane", ["kube", "rsyslog"], () => {
     const ns = await namespace("story");
     let petrel: Awaited<ReturnType<typeof startExecutable>> | undefined;
     const webhook = webhookEnd();
-    const ends = [
-      webhook,
-      fileEnd(folder),
-      stdoutEnd(() => petrel?.stdout ?? []),
-      await udpEnd(),
-      await pipeEnd(folder),
-      syslogEnd(await component("rsyslog"), `petrel-${ns}`),
-    ];
+    const all = [webhook, fileEnd(folder), stdoutEnd(() => petrel?.stdout ?? [])];
+    // Datagrams are lost in the kernel when thousands come at once, and a cluster that was used before has them.
+    const some = [await udpEnd(), await pipeEnd(folder), syslogEnd(await component("rsyslog"), `petrel-${ns}`)];
+    const ends = [...all, ...some];
+    const everywhere = () =>
+      eventually("every event everywhere", 60_000, async () => (await missing(all)) ?? (await missing(some, ns)));
     const reasons = () => new Set(inNamespace(webhook.arrived(), ns).map((one) => one.event.reason));
     const waitFor = (...wanted: string[]) =>
       eventually(wanted.join(", "), 60_000, () => {
@@ -109,7 +107,11 @@ describeReal("against a real control plane", ["kube", "rsyslog"], () => {
         return lacking.length === 0 ? undefined : `no ${lacking.join(", ")}`;
       });
     try {
-      petrel = await startExecutable(folder, configFor(ends, { maxEventAgeSeconds: 7200 }), kubeconfig);
+      petrel = await startExecutable(
+        folder,
+        configFor(all, { maxEventAgeSeconds: 7200 }, { ends: some, namespace: ns }),
+        kubeconfig,
+      );
       await kube.kubectl(["create", "deployment", "web", "--image=nginx", "--replicas=2", "-n", ns]);
       await kube.kubectl(["create", "job", "once", "--image=busybox", "-n", ns]);
       await kube.kubectl(
@@ -126,7 +128,9 @@ describeReal("against a real control plane", ["kube", "rsyslog"], () => {
       for (const key of ["firstTimestamp", "lastTimestamp", "count"]) delete bare[key];
       await kube.kubectl(["create", "-f", "-"], JSON.stringify(bare));
       await waitFor("ScalingReplicaSet", "SuccessfulCreate", "FailedScheduling", "Timeless");
-      await eventually("every event everywhere", 30_000, () => missing(ends));
+      await everywhere();
+      // Later it may be: an API server that starts knows no rights yet and refuses everything for a second.
+      expect(petrel.stderr()).not.toContain("forbid");
 
       await kube.killApiServer();
       await eventually("the lost watch is seen", 30_000, async () =>
@@ -136,7 +140,8 @@ describeReal("against a real control plane", ["kube", "rsyslog"], () => {
       await post(ns, event(ns, "after-restart", { reason: "Restarted" }));
       await waitFor("Restarted");
 
-      // What happened after Petrel's position is no longer in etcd's history when it asks again.
+      // Changes of other objects, which Petrel's position knows nothing of, and then no history that reaches back to it.
+      for (const name of ["one", "two", "three"]) await kube.kubectl(["create", "configmap", name, "-n", ns]);
       await kube.killApiServer();
       await kube.compact();
       await kube.startApiServer();
@@ -144,25 +149,21 @@ describeReal("against a real control plane", ["kube", "rsyslog"], () => {
       await post(ns, event(ns, "after-compaction", { reason: "Compacted" }));
       await kube.kubectl(["scale", "deployment", "web", "--replicas=3", "-n", ns]);
       await waitFor("Compacted");
-      await eventually("every event everywhere", 60_000, () => missing(ends));
+      expect(await petrel.metric("petrel_kube_api_requests_total", 'verb="list"', '="410"')).toBeGreaterThanOrEqual(1);
+      await everywhere();
 
       expect(await petrel.stop()).toBe(0);
-      const ids = webhook.arrived().map(({ id }) => id);
+      const idsAt = (end: FarEnd) => inNamespace(end.arrived(), ns).map(({ id }) => id);
+      const ids = idsAt(webhook);
       for (const end of ends) {
         expect({ end: end.name, repeated: repeated(end.arrived()) }).toEqual({ end: end.name, repeated: [] });
         await eventually(`${end.name} has what the webhook has`, 5_000, () => {
-          const has = end.arrived().map(({ id }) => id);
-          return has.length === ids.length ? undefined : `${has.length} of ${ids.length}`;
+          const has = idsAt(end).length;
+          return has >= ids.length ? undefined : `${has} of ${ids.length}`;
         });
-        expect(
-          end
-            .arrived()
-            .map(({ id }) => id)
-            .sort(),
-        ).toEqual([...ids].sort());
+        expect({ end: end.name, ids: idsAt(end).sort() }).toEqual({ end: end.name, ids: [...ids].sort() });
       }
       expect(webhook.wrongKeys).toEqual([]);
-      expect(petrel.stderr()).not.toContain("forbidden");
     } finally {
       await petrel?.stop();
       for (const end of ends) await end.close();

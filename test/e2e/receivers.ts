@@ -154,11 +154,16 @@ export function repeated(arrived: readonly Arrived[]): string[] {
   return arrived.filter(({ id }) => seen.size === seen.add(id).size).map(({ id }) => id);
 }
 
-/** A route that gives every event to every receiver. */
-export function configFor(ends: readonly FarEnd[], more: Record<string, unknown> = {}): Record<string, unknown> {
-  return {
-    ...more,
-    route: { routes: [{ match: ends.map((end) => ({ receiver: end.name })) }] },
-    receivers: ends.map((end) => end.receiver),
-  };
+/** A route that gives every event to every receiver; to `some` only those of one namespace. */
+export function configFor(
+  ends: readonly FarEnd[],
+  more: Record<string, unknown> = {},
+  some?: { readonly ends: readonly FarEnd[]; readonly namespace: string },
+): Record<string, unknown> {
+  const match = [
+    ...ends.map((end) => ({ receiver: end.name })),
+    ...(some?.ends ?? []).map((end) => ({ namespace: `^${some?.namespace}$`, receiver: end.name })),
+  ];
+  const receivers = [...ends, ...(some?.ends ?? [])].map((end) => end.receiver);
+  return { ...more, route: { routes: [{ match }] }, receivers };
 }
