@@ -25,34 +25,42 @@ const MAX_BYTES = 256 * 1024 * 1024;
 
 /** Throws UsageError when there is nothing to read; what is no event is a problem among the answers. */
 export async function readEvents(argument: string, io: Io, options: ReadOptions): Promise<readonly ReadEvent[]> {
-  const values =
-    argument === "-" ? inText(await readStdin(io), "standard input") : await fromFile(argument, io, options);
+  const input =
+    argument === "-" ? { text: await readStdin(io), name: "standard input" } : await readFileOf(argument, io);
+  if (input === undefined) return [{ event: await fromCluster(argument, io, options) }];
+  const values = /\.ya?ml$/.test(input.name) ? await inYaml(input.text, input.name) : inJson(input.text, input.name);
   const found: ReadEvent[] = [];
   for (const value of values) {
     if ("problem" in value) found.push(value);
     else for (const item of unpack(value.value)) found.push(toEvent(item, value.where, options.clusterName));
   }
-  if (found.length === 0) throw new UsageError(`no event in ${argument === "-" ? "standard input" : argument}`);
+  if (found.length === 0) throw new UsageError(`no event in ${input.name}`);
   return found;
 }
 
 type Located = { readonly value: unknown; readonly where: string } | { readonly problem: string };
 
-async function fromFile(argument: string, io: Io, options: ReadOptions): Promise<readonly Located[]> {
-  const path = isAbsolute(argument) ? argument : join(io.cwd, argument);
+/** Undefined when there is no such file. */
+async function readFileOf(
+  argument: string,
+  io: Io,
+): Promise<{ readonly text: string; readonly name: string } | undefined> {
   try {
-    const text = await readFile(path, "utf8");
-    return /\.ya?ml$/.test(path) ? await inYaml(text, argument) : inText(text, argument);
+    return { text: await readFile(isAbsolute(argument) ? argument : join(io.cwd, argument), "utf8"), name: argument };
   } catch (error) {
-    if (!(error instanceof Error && "code" in error)) throw error;
-    const cluster = /^([a-z0-9][a-z0-9-]*)\/([a-z0-9][a-z0-9.-]*)$/.exec(argument);
-    if (error.code === "ENOENT" && cluster !== null) {
-      const { fetchEvent } = await import("./cluster.ts");
-      const value = await fetchEvent(cluster[1] ?? "", cluster[2] ?? "", options.cluster, io);
-      return [{ value, where: argument }];
-    }
-    throw new UsageError(`cannot read the event file ${argument} (${String(error.code)})`);
+    const code = error instanceof Error && "code" in error ? String(error.code) : "unknown reason";
+    if (code === "ENOENT") return undefined;
+    throw new UsageError(`cannot read the event file ${argument} (${code})`);
   }
+}
+
+async function fromCluster(argument: string, io: Io, options: ReadOptions): Promise<Event> {
+  const [, namespace, name] = /^([a-z0-9][a-z0-9-]*)\/([a-z0-9][a-z0-9.-]*)$/.exec(argument) ?? [];
+  if (namespace === undefined || name === undefined || /\.(?:json|ya?ml|jsonl|ndjson)$/.test(name)) {
+    throw new UsageError(`there is no event file ${argument}`);
+  }
+  const { fetchEvent } = await import("./cluster.ts");
+  return await fetchEvent(namespace, name, options, io);
 }
 
 async function readStdin(io: Io): Promise<string> {
@@ -66,7 +74,7 @@ async function readStdin(io: Io): Promise<string> {
   return Buffer.concat(chunks).toString();
 }
 
-function inText(text: string, name: string): readonly Located[] {
+function inJson(text: string, name: string): readonly Located[] {
   return Array.from(jsonValues(text), (found) =>
     "problem" in found
       ? { problem: `${name}:${found.line}: ${found.problem}` }

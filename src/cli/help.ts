@@ -9,7 +9,7 @@ export function overview(commands: readonly Command[]): string {
 usage: petrel COMMAND [FLAGS]
 
 ${list}
-petrel help COMMAND tells more. Without a command Petrel takes the flags of kubernetes-event-exporter
+petrel help COMMAND tells more. Without a command Petrel takes kubernetes-event-exporter's flags
 (-conf FILE, -kubeconfig FILE, -metrics-address ADDRESS), or else runs with ./config.yaml.
 Exit codes: 0 fine, 1 failed at run time, 2 wrong usage or config.
 `;

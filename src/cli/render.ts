@@ -21,8 +21,8 @@ export const command: Command = {
 Prints the payload, whether or not the route would send the event there. Nothing is sent.
 
   -c, --config FILE      the config (config.yaml)
-  -o, --output FORMAT    text: the payload; json: one object per event and line, with "body" (text) and
-                         "headers", or "error"
+  -o, --output FORMAT    text: the payload; json: one object per event and line, with "body" (text)
+                         and "headers", or "error"
   --compat exporter      the shapes of kubernetes-event-exporter
   --kubeconfig FILE, --context NAME    for an EVENT in the cluster
 

@@ -15,8 +15,8 @@ export const command: Command = {
 Says for each receiver whether it gets the event, with the config line of every rule that decided.
 
   -c, --config FILE      the config (config.yaml)
-  -o, --output FORMAT    text, or json: one object per event and line, with "receivers" in the order of
-                         delivery ([] when there is none), "why" per receiver, and the whole route tree
+  -o, --output FORMAT    text, or json: one object per event and line, with "receivers" in order of
+                         delivery ([] when there is none), "why" per receiver, and the route tree
   --compat exporter      decide as kubernetes-event-exporter does
   --kubeconfig FILE, --context NAME    for an EVENT in the cluster
 

@@ -16,9 +16,9 @@ export const RUN_FLAGS = {
 
 export const RUN_USAGE = `usage: petrel run [-c FILE] [FLAGS]
 
-Watches the cluster's events and delivers each to the receivers that the config's route tree chooses.
-Ends on SIGTERM or SIGINT after delivering what waits (at most shutdownTimeout); a second signal ends
-it at once.
+Watches the cluster's events and delivers each to the receivers that the config's route chooses.
+Ends on SIGTERM or SIGINT after delivering what waits (at most shutdownTimeout); a second signal
+ends it at once.
 
   -c, --config FILE          the config (config.yaml); -conf is accepted, too
   --kubeconfig FILE          credentials; else in-cluster, else $KUBECONFIG, else ~/.kube/config
