@@ -36,7 +36,7 @@ function gather(route: RouteReport, shut: string | undefined, reasons: Map<strin
       sub,
       closed ??
         (failing &&
-          `its route is entered only if the rule in line ${failing.line} matches: ${conditionsText(failing)}`),
+          `its route is entered only if the rule in line ${failing.line} matches, and it does not: ${conditionsText(failing)}`),
       reasons,
     );
   }

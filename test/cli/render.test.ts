@@ -1,0 +1,100 @@
+import { describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { petrel } from "./io.ts";
+
+const FIXTURES = join(import.meta.dir, "../fixtures");
+const OBSERVED = join(FIXTURES, "exporter/event.json");
+const TREE = join(FIXTURES, "cli/tree.yaml");
+
+const render = (receiver: string, ...flags: string[]) => petrel(["render", "-c", TREE, ...flags, receiver, OBSERVED]);
+
+describe("render", () => {
+  test("prints the exporter's event JSON, byte for byte", async () => {
+    const { code, out, err } = await render("dump", "--compat", "exporter");
+    const seen = readFileSync(join(FIXTURES, "exporter/stdout-sink.jsonl"), "utf8").split("\n")[0] ?? "";
+    expect(Object.keys(JSON.parse(out))).toEqual(Object.keys(JSON.parse(seen)));
+    expect(out).toContain('"message":"Back-off \\u003crestarting\\u003e failed \\u0026 \\"container\\""');
+    expect(out).toContain('"clusterName":"ours"');
+    expect(out).toEndWith("}\n");
+    expect(err).toBe("");
+    expect(code).toBe(0);
+  });
+
+  test.each([
+    [[], '{"count":5,"text":"BackOff Back-off \\u003crestarting\\u003e failed \\u0026 \\"container\\""}\n'],
+    [
+      ["--compat", "exporter"],
+      '{"count":null,"text":"BackOff Back-off \\u003crestarting\\u003e failed \\u0026 \\"container\\""}\n',
+    ],
+  ])("prints a layout %j", async (flags, payload) => {
+    expect(await render("prod", ...flags)).toEqual({ code: 0, out: payload, err: "" });
+  });
+
+  test("as JSON has body and headers", async () => {
+    const { code, out } = await render("alerts", "-o", "json");
+    const { body, headers, ...more } = JSON.parse(out);
+    expect(more).toEqual({});
+    expect(JSON.parse(body).reason).toBe("BackOff");
+    expect(headers).toMatchObject({ "Content-Type": "application/json", "X-Kind": "Pod" });
+    expect(code).toBe(0);
+  });
+
+  test("tells an event that fails on a template, and renders the others", async () => {
+    const config = join(FIXTURES, "cli/bad-template.yaml");
+    const words = await petrel(["render", "-c", config, "bad", OBSERVED]);
+    expect(words.code).toBe(1);
+    expect(words.out).toBe("");
+    expect(words.err).toContain("{{ .Nope }}");
+    const json = await petrel(["render", "-c", config, "-o", "json", "bad", OBSERVED]);
+    expect(json.code).toBe(1);
+    expect(Object.keys(JSON.parse(json.out))).toEqual(["error"]);
+  });
+
+  test.each([
+    [["dmp", OBSERVED], 'the config has no receiver "dmp"; did you mean dump?'],
+    [["xyzzy", OBSERVED], 'the config has no receiver "xyzzy"; there are: dump, alerts, prod, spare'],
+    [["dump"], "EVENT missing"],
+    [[], "RECEIVER and EVENT missing"],
+  ])("%j: %s", async (args, message) => {
+    const { code, out, err } = await petrel(["render", "-c", TREE, ...args]);
+    expect(err).toContain(message);
+    expect(out).toBe("");
+    expect(code).toBe(2);
+  });
+});
+
+describe("template", () => {
+  const template = (text: string, ...flags: string[]) => petrel(["template", text, "--event", OBSERVED, ...flags]);
+
+  test.each([
+    ["{{ .Reason }}", "BackOff"],
+    ["- {{ .InvolvedObject.Namespace }}/{{ .InvolvedObject.Name }}\n", "- default/web-1\n"],
+    ["plain", "plain"],
+    ["", ""],
+  ])("%j prints %j, and nothing else", async (text, out) => {
+    expect(await template(text)).toEqual({ code: 0, out, err: "" });
+  });
+
+  test("over several events ends each text", async () => {
+    const event = readFileSync(OBSERVED, "utf8").trimEnd();
+    const ran = await petrel(["template", "{{ .Type }}", "--event", "-"], { stdin: `${event}\n${event}\n` });
+    expect(ran).toEqual({ code: 0, out: "Warning\nWarning\n", err: "" });
+  });
+
+  test("as JSON", async () => {
+    expect((await template("{{ .Count }}", "-o", "json")).out).toBe('{"text":"7"}\n');
+  });
+
+  test("that is wrong fails on stderr", async () => {
+    const { code, out, err } = await template("{{ .Nope }}");
+    expect(code).toBe(1);
+    expect(out).toBe("");
+    expect(err).toMatch(/^petrel: .*\.Nope/);
+    expect(Object.keys(JSON.parse((await template("{{ .Nope }}", "-o", "json")).out))).toEqual(["error"]);
+  });
+
+  test("without an event is a wrong usage", async () => {
+    expect(await petrel(["template", "x"])).toMatchObject({ code: 2, out: "" });
+  });
+});
