@@ -7,8 +7,8 @@ export const command: Command = {
   summary: "Print the JSON Schema of the config, for editors.",
   usage: `usage: petrel schema > petrel.schema.json
 
-Prints the JSON Schema (draft 7) of the config file. An editor with the YAML language server completes
-and checks a config that starts with this line:
+Prints the JSON Schema (draft 7) of the config file. An editor with the YAML language server
+completes and checks a config that starts with this line:
 
   # yaml-language-server: $schema=petrel.schema.json
 `,
