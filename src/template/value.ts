@@ -60,6 +60,8 @@ export interface Type {
   box(native: unknown, addressable: boolean): Value;
   /** Structs that hold nothing but a time (metav1.Time): the time, for functions that are kinder than Go's. */
   timeOf?(native: unknown): GoTime;
+  /** Of structs: what encoding/json writes, as plain data in the order of the fields; what is omitted is not there. */
+  json?(native: unknown): unknown;
 }
 
 export interface Field {
@@ -317,12 +319,12 @@ export function structType(
   name: string,
   fields: readonly Field[],
   methods: Readonly<Record<string, Method>> = {},
-  timeOf?: (native: never) => GoTime,
+  more: Pick<Type, "timeOf" | "json"> = {},
 ): Type {
   const type: Type = makeType("struct", name, (native: unknown, addressable) => new Struct(type, native, addressable), {
+    ...more,
     fields,
     methods: new Map(Object.entries(methods)),
-    ...(timeOf === undefined ? {} : { timeOf: timeOf as NonNullable<Type["timeOf"]> }),
   });
   return type;
 }
