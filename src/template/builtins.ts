@@ -162,7 +162,7 @@ function escapeJs(text: string): string {
     const known = JS[char];
     if (known !== undefined) return known;
     const code = char.codePointAt(0) ?? 0;
-    if (code >= 0xdc80 && code <= 0xdcff) return "\ufffd";
+    if (code >= 0xdc80 && code <= 0xdcff) return char;
     if (code >= 0x80 && isPrint(code)) return char;
     return `\\u${code.toString(16).toUpperCase().padStart(4, "0")}`;
   });

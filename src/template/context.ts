@@ -91,6 +91,6 @@ export function report(scope: Scope, node: Node, message: string): Eval {
   const error = errorAt(scope.unit, node, message);
   scope.unit.problems.push({ error, certain: !scope.conditional });
   return () => {
-    throw errorAt(scope.unit, node, message);
+    throw new TemplateError(error.message, error.line, error.column);
   };
 }

@@ -6,7 +6,7 @@
 import { checkLength, spend } from "./budget.ts";
 import { fromBytes, toBytes } from "./bytes.ts";
 import { formatFloat } from "./float.ts";
-import { boundText, stringMethod } from "./member.ts";
+import { boundText, findMember, stringMethod } from "./member.ts";
 import { canBackquote, isPrint, quote, quoteChar } from "./quote.ts";
 import {
   ANY,
@@ -218,7 +218,7 @@ function formatFloatVerb(value: number, bits: 32 | 64, spec: Spec, whole: Value)
   }
   if (spec.space && sign === "+" && !spec.plus) sign = " ";
   if (text === "Inf" || text === "NaN") {
-    const shown = text === "NaN" && !spec.space && !spec.plus ? "" : sign === "+" && !spec.plus ? "" : sign;
+    const shown = text === "NaN" && !spec.space && !spec.plus ? "" : sign;
     return pad(shown + text, spec, false);
   }
   if (spec.sharp && verb !== "b") text = keepZeros(text, verb, precision);
@@ -317,6 +317,7 @@ export function formatArg(value: Value, spec: Spec): string {
     return spec.verb === "v" ? pad("<nil>", spec) : `%!${spec.verb}(<nil>)`;
   }
   if (spec.verb === "p") return formatPointer(value, spec);
+  if (spec.verb === "w" && !(value instanceof Bytes)) return badVerb(value, spec);
   return format(value, spec, 0, true);
 }
 
@@ -364,8 +365,9 @@ function formatNum(value: Num, spec: Spec): string {
 /** What a String or Error method gives, for the verbs that ask for text. */
 function methodText(value: Value, spec: Spec): string | undefined {
   if (spec.sharpV) {
-    const own = value instanceof Struct ? value.type.methods.get("GoString") : undefined;
-    return own === undefined || !(value instanceof Struct) ? undefined : pad(String(own.call(value.native, [])), spec);
+    const own = value instanceof Struct ? findMember(value.type, "GoString") : undefined;
+    if (own?.is !== "method" || !(value instanceof Struct)) return undefined;
+    return pad(truncate(String(own.method.call(own.self(value.native), [])), spec), spec);
   }
   if (!"vsxXq".includes(spec.verb)) return undefined;
   if (value instanceof Num || value instanceof Str) {

@@ -31,6 +31,7 @@ import {
   type GoTime,
   INT,
   INT64,
+  LOCATION,
   type Method,
   num,
   numberType,
@@ -40,7 +41,6 @@ import {
   paramOf,
   ptrTo,
   STRING,
-  structType,
   TIME,
   type Type,
   time,
@@ -52,7 +52,6 @@ import {
 
 export const MONTH: Type = numberType("int", "time.Month");
 export const WEEKDAY: Type = numberType("int", "time.Weekday");
-export const LOCATION: Type = structType("time.Location", []);
 const LOCATION_POINTER = ptrTo(LOCATION);
 
 function nameIn(names: readonly string[], index: number, what: string): string {

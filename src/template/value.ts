@@ -336,10 +336,18 @@ export const BYTES: Type = sliceOf(UINT8);
 export const ANY_DICT: Type = mapOf(ANY);
 export const STRING_DICT: Type = mapOf(STRING);
 
+/** time.Location; native is {@link Zone}. */
+export const LOCATION: Type = structType("time.Location", []);
 /** time.Time; native is {@link GoTime}. Its methods are added by time-type.ts. */
 export const TIME: Type = structType("time.Time", [
-  { name: "wall", type: UINT64, unexported: true, get: () => 0n },
-  { name: "ext", type: INT64, unexported: true, get: () => 0n },
+  { name: "wall", type: UINT64, unexported: true, get: (self: GoTime) => self.nanos },
+  { name: "ext", type: INT64, unexported: true, get: (self: GoTime) => self.seconds - ZERO_SECONDS },
+  {
+    name: "loc",
+    type: ptrTo(LOCATION),
+    unexported: true,
+    get: (self: GoTime) => (self.zone === UTC ? null : self.zone),
+  },
 ]);
 export const DURATION: Type = numberType("int64", "time.Duration");
 
