@@ -1,5 +1,5 @@
 /** Go's time.Duration: an int64 of nanoseconds, here a bigint. */
-import { isAscii, toBytes } from "./bytes.ts";
+import { toByteString } from "./byte-string.ts";
 
 const MAX = (1n << 63n) - 1n;
 const MIN = -(1n << 63n);
@@ -96,11 +96,6 @@ export function roundDuration(value: bigint, to: bigint): bigint {
   if (size * 2n < to) return down;
   const rounded = value < 0n ? down - to : down + to;
   return rounded > MAX ? MAX : rounded < MIN ? MIN : rounded;
-}
-
-/** One character per byte, so that positions are Go's. */
-export function toByteString(text: string): string {
-  return isAscii(text) ? text : Buffer.from(toBytes(text)).toString("latin1");
 }
 
 /** The time package's own quoting, of a byte string. */

@@ -1,6 +1,7 @@
 /** Go's time.ParseInLocation. */
+import { toByteString } from "./byte-string.ts";
 import { addDuration, daysIn, layoutParts, MONTHS, makeTime, WEEKDAYS } from "./gotime.ts";
-import { quoteTime, toByteString } from "./gotime-duration.ts";
+import { quoteTime } from "./gotime-duration.ts";
 import { fixedZone, offsetOfName } from "./gotime-zone.ts";
 import { type GoTime, UTC, type Zone } from "./value.ts";
 

@@ -1,0 +1,77 @@
+/** sprig's regular expressions. */
+import { compilePattern, type Pattern, PatternError, quoteMeta } from "../re2.ts";
+import { type FuncMap, fn, GoError, P, Slice, STRING_LIST, strings, type Value } from "../value.ts";
+
+// Patterns of templates are constants as a rule; one built from an event's text must not grow the memory.
+const MAX_PATTERNS = 256;
+const MAX_LENGTH = 10_000;
+const patterns = new Map<string, Pattern | PatternError>();
+
+function compiled(source: string): Pattern | PatternError {
+  let pattern = patterns.get(source);
+  if (pattern === undefined) {
+    if (source.length > MAX_LENGTH) throw new GoError(`a pattern of ${source.length} characters is too long`);
+    try {
+      pattern = compilePattern(source);
+    } catch (error) {
+      if (!(error instanceof PatternError)) throw error;
+      pattern = error;
+    }
+    if (patterns.size >= MAX_PATTERNS) patterns.clear();
+    patterns.set(source, pattern);
+  }
+  return pattern;
+}
+
+/** As regexp.Compile: its error is the function's. */
+function compile(source: string): Pattern {
+  const pattern = compiled(source);
+  if (pattern instanceof PatternError) throw new GoError(pattern.message);
+  return pattern;
+}
+
+/** As regexp.MustCompile, whose panic names the pattern first. */
+function mustCompile(source: string): Pattern {
+  const pattern = compiled(source);
+  if (pattern instanceof PatternError) throw new GoError(`regexp: Compile(${quoted(source)}): ${pattern.message}`);
+  return pattern;
+}
+
+function quoted(source: string): string {
+  return source.includes("`") ? JSON.stringify(source) : `\`${source}\``;
+}
+
+function texts(found: readonly string[] | undefined): Value {
+  return found === undefined ? new Slice(STRING_LIST, [], true) : strings(found);
+}
+
+type Compile = (source: string) => Pattern;
+
+const find = (compileWith: Compile) => fn([P.string, P.string], (source, text) => compileWith(source).find(text) ?? "");
+const findAll = (compileWith: Compile) =>
+  fn([P.string, P.string, P.int], (source, text, count) => texts(compileWith(source).findAll(text, count)));
+const replaceAll = (compileWith: Compile) =>
+  fn([P.string, P.string, P.string], (source, text, by) => compileWith(source).replaceAll(text, by));
+const replaceLiteral = (compileWith: Compile) =>
+  fn([P.string, P.string, P.string], (source, text, by) => compileWith(source).replaceAllLiteral(text, by));
+const split = (compileWith: Compile) =>
+  fn([P.string, P.string, P.int], (source, text, count) => texts(compileWith(source).split(text, count)));
+
+export const regexFuncs: FuncMap = {
+  regexMatch: fn([P.string, P.string], (source, text) => {
+    const pattern = compiled(source);
+    return pattern instanceof PatternError ? false : pattern.test(text);
+  }),
+  mustRegexMatch: fn([P.string, P.string], (source, text) => compile(source).test(text)),
+  regexFind: find(mustCompile),
+  mustRegexFind: find(compile),
+  regexFindAll: findAll(mustCompile),
+  mustRegexFindAll: findAll(compile),
+  regexReplaceAll: replaceAll(mustCompile),
+  mustRegexReplaceAll: replaceAll(compile),
+  regexReplaceAllLiteral: replaceLiteral(mustCompile),
+  mustRegexReplaceAllLiteral: replaceLiteral(compile),
+  regexSplit: split(mustCompile),
+  mustRegexSplit: split(compile),
+  regexQuoteMeta: fn([P.string], quoteMeta),
+};
