@@ -9,14 +9,16 @@ import { createServer, type IncomingMessage, type RequestListener, type ServerRe
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { discover, type KnownObject, pathOf, RESOURCES } from "./discovery.ts";
-import { asEventsV1, type Change, createEventStore, type EventInput, type Stored } from "./event-store.ts";
+import { asEventsV1, createEventStore, type EventInput, type Stored } from "./event-store.ts";
+import { encodeToken, versionToList } from "./list-version.ts";
 import { fieldSelector, labelSelector, type Selector, SelectorError } from "./selectors.ts";
 import * as status from "./status.ts";
+import { bookmark, line, lineOf, objectOf, type Watched } from "./watch-lines.ts";
 
 export interface ApiServerOptions {
   /** Milliseconds; default Date.now. */
   readonly now?: () => number;
-  /** How long an event stays after its last write; default 1 h, as kube-apiserver. Applied at every request. */
+  /** How long an event stays after its last write; default 1 h, as kube-apiserver. Applied at every request and write. */
   readonly ttlMs?: number;
   /** Default: crypto.randomUUID. */
   readonly uid?: () => string;
@@ -80,10 +82,8 @@ export interface ApiServer {
   stop(): Promise<void>;
 }
 
-interface Watch {
+interface Watch extends Watched {
   readonly response: ServerResponse;
-  readonly group: string;
-  readonly matches: Selector;
   readonly bookmarks: boolean;
   readonly timers: NodeJS.Timeout[];
   frozen: boolean;
@@ -96,12 +96,6 @@ interface Document {
   readonly body: string;
   readonly type?: string;
   readonly gzip?: boolean;
-}
-
-interface Token {
-  readonly v: "meta.k8s.io/v1";
-  readonly rv: number;
-  readonly start: string;
 }
 
 /** Lists above this come gzipped when the client accepts it, as from kube-apiserver. */
@@ -385,8 +379,6 @@ export async function createApiServer(options: ApiServerOptions = {}): Promise<A
   return api;
 }
 
-type Watched = Pick<Watch, "group" | "matches">;
-
 const VERSION = { major: "1", minor: "36", gitVersion: "v1.36.3", platform: "linux/amd64" };
 
 /** A namespace as {@link ApiServer.putObject} takes it. */
@@ -397,87 +389,6 @@ export function namespaceObject(name: string, uid: string): KnownObject {
     kind: "Namespace",
     metadata: { name, uid, resourceVersion: "4", creationTimestamp: "2026-01-05T08:00:00Z", labels },
   };
-}
-
-/** Which version a list shows and from which key on, by the rules of the etcd store without a watch cache. */
-function versionToList(
-  query: URLSearchParams,
-  limit: number,
-  current: number,
-  compacted: number,
-): { readonly version: number; readonly start: string } | status.Status {
-  const text = query.get("resourceVersion") ?? "";
-  const match = query.get("resourceVersionMatch") ?? "";
-  if (!/^\d*$/.test(text)) {
-    return status.badRequest(
-      `resourceVersion: Invalid value: "${text}": strconv.ParseUint: parsing "${text}": invalid syntax`,
-    );
-  }
-  const wanted = Number(text);
-  const continued = query.get("continue") ?? "";
-  if (continued !== "") {
-    if (wanted > 0) return status.badRequest("specifying resource version is not allowed when using continue");
-    const token = decodeToken(continued);
-    if (!token) return status.badRequest("continue key is not valid: illegal base64 data");
-    if (token.rv < 0) return { version: current, start: token.start };
-    if (token.rv < compacted) return status.expiredContinue(encodeToken({ ...token, rv: -1 }));
-    return { version: token.rv, start: token.start };
-  }
-  if (match !== "" && text === "") {
-    return {
-      code: 422,
-      reason: "Invalid",
-      message:
-        'ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided',
-    };
-  }
-  if (wanted > current) return status.tooLargeVersion(wanted, current);
-  // With a limit, a version without a match means exactly that version: the "legacy exact" of the etcd store.
-  const exact = match === "Exact" || (match === "" && limit > 0);
-  if (wanted === 0 || !exact) return { version: current, start: "" };
-  return wanted < compacted ? status.expiredList : { version: wanted, start: "" };
-}
-
-const encodeToken = (token: Token): string => Buffer.from(JSON.stringify(token)).toString("base64url");
-
-function decodeToken(text: string): Token | undefined {
-  try {
-    const token: unknown = JSON.parse(Buffer.from(text, "base64url").toString());
-    if (typeof token !== "object" || token === null) return undefined;
-    const { rv, start } = token as Partial<Token>;
-    return typeof rv === "number" && typeof start === "string" ? { v: "meta.k8s.io/v1", rv, start } : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function objectOf(item: Stored, group: string): Record<string, unknown> {
-  if (group === "") return { kind: "Event", apiVersion: "v1", ...item.event };
-  return { kind: "Event", apiVersion: `${group}/v1`, ...asEventsV1(item.event) };
-}
-
-const line = (type: string, item: Stored, group: string): string =>
-  `${JSON.stringify({ type, object: objectOf(item, group) })}\n`;
-
-/** What a write looks like to a watch with a selector: an event may come into its sight, or leave it. */
-function lineOf({ version, before, after }: Change, { matches, group }: Watched): string | undefined {
-  const was = before !== undefined && matches(before.event);
-  if (after !== undefined && matches(after.event)) return line(was ? "MODIFIED" : "ADDED", after, group);
-  if (!was) return undefined;
-  const metadata = { ...before.event.metadata, resourceVersion: String(version) };
-  return line("DELETED", { ...before, event: { ...before.event, metadata } }, group);
-}
-
-function bookmark(group: string, version: number, end: boolean): string {
-  const annotations = end ? { annotations: { "k8s.io/initial-events-end": "true" } } : {};
-  const metadata = { resourceVersion: String(version), creationTimestamp: null, ...annotations };
-  const times = group === "" ? { firstTimestamp: null, lastTimestamp: null, eventTime: null } : { eventTime: null };
-  const rest =
-    group === ""
-      ? { involvedObject: {}, source: {}, ...times, reportingComponent: "", reportingInstance: "" }
-      : { ...times, regarding: {}, deprecatedSource: {} };
-  const apiVersion = group === "" ? "v1" : `${group}/v1`;
-  return `${JSON.stringify({ type: "BOOKMARK", object: { kind: "Event", apiVersion, metadata, ...rest } })}\n`;
 }
 
 /** 404 in the words that belong to the path. */

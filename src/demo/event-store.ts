@@ -51,7 +51,7 @@ export interface EventStore {
   remove(key: string): boolean;
   /** Forgets the history up to and including this version (default: all of it). */
   compact(version?: number): void;
-  /** Removes what was not written for longer than the TTL. */
+  /** Removes what was not written for longer than the TTL; every write does so, too. */
   expire(): void;
   /** The state at a version (not compacted, not in the future), in key order. */
   snapshot(version: number): readonly Stored[];
@@ -94,6 +94,14 @@ export function createEventStore(options: {
     return true;
   }
 
+  function expire(): void {
+    const oldest = options.now() - options.ttlMs;
+    for (const [key, at] of writtenAt) {
+      if (at > oldest) return;
+      remove(key);
+    }
+  }
+
   return {
     get version() {
       return version;
@@ -102,6 +110,7 @@ export function createEventStore(options: {
       return compacted;
     },
     put(input) {
+      expire();
       const now = options.now();
       const key = `${input.metadata.namespace}/${input.metadata.name}`;
       const before = events.get(key);
@@ -136,13 +145,7 @@ export function createEventStore(options: {
       compacted = Math.min(Math.max(compacted, upTo), version);
       changes = changes.filter((change) => change.version > compacted);
     },
-    expire() {
-      const oldest = options.now() - options.ttlMs;
-      for (const [key, at] of writtenAt) {
-        if (at > oldest) return;
-        remove(key);
-      }
-    },
+    expire,
     snapshot(at) {
       const state = new Map(events);
       for (let index = changes.length - 1; index >= 0; index--) {
