@@ -6,6 +6,7 @@ export const URL_VARIABLE = "PETREL_DEMO_URL";
 export const DEMO_CONFIG = `# petrel demo: the config that runs
 clusterName: demo
 maxEventAgeSeconds: 60
+kubeQPS: -1                             # look up as much as you like: the cluster is our own
 
 route:
   drop:
@@ -28,7 +29,8 @@ route:
         - kind: ^Node$
           receiver: pager
     - match:
-        - reason: ^(TaintManagerEviction|FailedScheduling)$
+        - kind: ^Pod$
+          reason: ^(TaintManagerEviction|FailedScheduling)$
           receiver: pager
 
 receivers:

@@ -4,7 +4,6 @@ export interface Entry {
   readonly id: string;
   /** Milliseconds; steady. */
   readonly writtenAt: number;
-  readonly namespace: string;
   /** `Pod/checkout-…` */
   readonly object: string;
   readonly type: string;

@@ -99,11 +99,7 @@ export function tellDay(random: () => number): Day {
     object("apps/v1", "ReplicaSet", owner.metadata.namespace ?? "", `${owner.metadata.name}-${letters(10)}`, owner);
   const pod = (owner: Subject, name = `${owner.metadata.name}-${letters(5)}`) =>
     object("v1", "Pod", owner.metadata.namespace ?? "", name, owner);
-  /** UIDs of nodes in their events are their names: kubelet and node-controller both do so. */
-  const node = (name: string): Subject => {
-    const made = object("v1", "Node", "", name);
-    return { ...made, metadata: { ...made.metadata, uid: name } };
-  };
+  const node = (name: string): Subject => object("v1", "Node", "", name);
 
   const cast = { deployment, replicaSet, pod, node, object, random };
   const stories = [
@@ -133,6 +129,11 @@ interface Cast {
 const nameOf = (subject: Subject): string => subject.metadata.name;
 const path = (subject: Subject): string => `${subject.metadata.namespace}/${subject.metadata.name}`;
 const container = (pod: Subject, name: string): Subject => ({ ...pod, fieldPath: `spec.containers{${name}}` });
+
+/** In a kubelet's events the uid of its node is the node's name; the node-controller knows the real one. */
+function inKubelet(node: Subject): Subject {
+  return { ...node, metadata: { ...node.metadata, uid: nameOf(node) } };
+}
 
 function assigned(at: number, pod: Subject, node: string): Row {
   return [at, pod, SCHEDULER, "Normal", "Scheduled", `Successfully assigned ${path(pod)} to ${node}`];
@@ -329,6 +330,7 @@ function failingProbe({ deployment, replicaSet, pod }: Cast, start: number): Sto
 
 function deadNode({ node, deployment, replicaSet, pod, object, random }: Cast, start: number): Story {
   const dead = node("node-c");
+  const inside = inKubelet(dead);
   const by = kubelet("node-c");
   const cart = replicaSet(deployment("shop", "cart"));
   const ads = replicaSet(deployment("media", "ads"));
@@ -356,11 +358,18 @@ function deadNode({ node, deployment, replicaSet, pod, object, random }: Cast, s
       "Create Pod cache-2 in StatefulSet cache successful",
     ],
     ...starts(start + 3.3, cacheAfter, "cache", "node-a", `${REGISTRY}/shop/cache:6.1`),
-    [start + 5.2, dead, by, "Normal", "Starting", "Starting kubelet."],
-    [start + 5.3, dead, by, "Warning", "Rebooted", `Node node-c has been rebooted, boot id: ${uuid(random)}`],
-    [start + 5.4, dead, by, "Normal", "NodeHasSufficientMemory", "Node node-c status is now: NodeHasSufficientMemory"],
-    [start + 5.4, dead, by, "Normal", "NodeAllocatableEnforced", "Updated Node Allocatable limit across pods"],
-    [start + 5.8, dead, by, "Normal", "NodeReady", "Node node-c status is now: NodeReady"],
+    [start + 5.2, inside, by, "Normal", "Starting", "Starting kubelet."],
+    [start + 5.3, inside, by, "Warning", "Rebooted", `Node node-c has been rebooted, boot id: ${uuid(random)}`],
+    [
+      start + 5.4,
+      inside,
+      by,
+      "Normal",
+      "NodeHasSufficientMemory",
+      "Node node-c status is now: NodeHasSufficientMemory",
+    ],
+    [start + 5.4, inside, by, "Normal", "NodeAllocatableEnforced", "Updated Node Allocatable limit across pods"],
+    [start + 5.8, inside, by, "Normal", "NodeReady", "Node node-c status is now: NodeReady"],
   ];
   for (const [turn, { owner, gone, fresh }] of homeless.entries()) {
     const name = nameOf(owner).replace(/-[^-]+$/, "");
@@ -393,6 +402,7 @@ function unschedulable({ node, object, pod }: Cast, start: number): Story {
   const job = object("batch/v1", "Job", "ml", "train");
   const trainer = pod(job);
   const gpu = node("node-gpu-1");
+  const inside = inKubelet(gpu);
   const why =
     "0/3 nodes are available: 3 Insufficient nvidia.com/gpu. no new claims to deallocate, preemption: 0/3 nodes are available: 3 Preemption is not helpful for scheduling.";
   const rows: Row[] = [[start, job, JOBS, "Normal", "SuccessfulCreate", `Created pod: ${nameOf(trainer)}`]];
@@ -408,7 +418,7 @@ function unschedulable({ node, object, pod }: Cast, start: number): Story {
       "TriggeredScaleUp",
       "pod triggered scale-up: [{gpu-pool 0->1 (max: 3)}]",
     ],
-    [start + 3.8, gpu, kubelet("node-gpu-1"), "Normal", "Starting", "Starting kubelet."],
+    [start + 3.8, inside, kubelet("node-gpu-1"), "Normal", "Starting", "Starting kubelet."],
     [
       start + 4.2,
       gpu,
@@ -417,7 +427,7 @@ function unschedulable({ node, object, pod }: Cast, start: number): Story {
       "RegisteredNode",
       "Node node-gpu-1 event: Registered Node node-gpu-1 in Controller",
     ],
-    [start + 4.4, gpu, kubelet("node-gpu-1"), "Normal", "NodeReady", "Node node-gpu-1 status is now: NodeReady"],
+    [start + 4.4, inside, kubelet("node-gpu-1"), "Normal", "NodeReady", "Node node-gpu-1 status is now: NodeReady"],
     ...starts(start + 4.8, trainer, "train", "node-gpu-1", `${REGISTRY}/ml/train:0.31`),
   );
   return story("a pod that fits nowhere yet", rows);

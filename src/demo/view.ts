@@ -27,7 +27,6 @@ export interface DemoState {
   readonly speed: number;
   /** Milliseconds, of the same clock as the entries. */
   readonly startedAt: number;
-  readonly once: boolean;
   readonly written: number;
   readonly stories: readonly StoryState[];
   readonly receivers: readonly ReceiverState[];
@@ -112,7 +111,7 @@ export function draw(state: DemoState, width: number, height: number, now: numbe
   const roomy = height >= 30;
   const head: Line[] = [header(state, width, now), rule, ...stories(state, width, glyphs)];
   const table: Line[] = [...(roomy ? [blank] : []), rule, ...receivers(state, width)];
-  const foot: Line[] = [rule, costs(state), whose(width)];
+  const foot: Line[] = [rule, costs(state, width), whose(width)];
   const room = height - head.length - table.length - foot.length - (roomy ? 3 : 2);
   const list = events(state, width, Math.max(0, room), glyphs, now);
   const body = [...head, ...table, ...(roomy ? [blank] : []), rule, ...list];
@@ -169,11 +168,11 @@ function receivers(state: DemoState, width: number): Line[] {
       milliseconds(one.p50),
       milliseconds(one.p99),
     ]);
-    const trouble: Line = one.trouble === undefined ? [] : [[`   ${one.trouble}`, "bad"]];
+    const trouble: Line = one.trouble === undefined || width < NARROW ? [] : [[`   ${one.trouble}`, "bad"]];
     const style: Style = one.trouble === undefined ? "plain" : "bad";
     lines.push([[" "], [one.name.padEnd(name), style === "bad" ? "bad" : "bold"], [numbers, style], ...trouble]);
   }
-  return width < 72 ? lines.map((line) => line.slice(0, 3)) : lines;
+  return lines;
 }
 
 function events(state: DemoState, width: number, room: number, glyphs: Glyphs, now: number): Line[] {
@@ -181,28 +180,31 @@ function events(state: DemoState, width: number, room: number, glyphs: Glyphs, n
   const marks = names.map((name) => clip(name, 9, glyphs.more));
   const columns = marks.reduce((sum, name) => sum + name.length + 1, 0);
   const left = Math.max(20, width - columns - 1);
-  const reasonWidth = width <= NARROW ? 15 : 22;
-  const objectWidth = width <= NARROW ? left - reasonWidth - 8 : 38;
+  const narrow = width < NARROW;
+  const reasonWidth = narrow ? 20 : 22;
+  const objectWidth = narrow ? Math.max(0, left - reasonWidth - 8) : 30;
   const titles = ` ${"ago".padStart(5)} ${"reason".padEnd(reasonWidth)} ${"object".padEnd(objectWidth)} message`;
   const shown = state.recent.slice(-room).reverse();
   const lines: Line[] = [
     [
-      [clip(titles, width <= NARROW ? titles.length - 8 : left, "").padEnd(left), "dim"],
+      [(narrow ? titles.slice(0, -8) : titles).slice(0, left).padEnd(left), "dim"],
       [marks.map((name) => ` ${name}`).join(""), "dim"],
     ],
   ];
   for (const entry of shown) {
-    const loud: Style = entry.type === "Warning" ? "warning" : "plain";
+    const nobody = !entry.routed.includes(true);
+    const loud: Style = nobody ? "dim" : entry.type === "Warning" ? "warning" : "plain";
+    const object = narrow ? entry.object.replace(/^Pod\//, "") : entry.object;
     const count = entry.count > 1 ? ` ${glyphs.times}${entry.count}` : "";
     const reason = clip(entry.reason, reasonWidth - count.length, glyphs.more) + count;
     const text: Span[] = [
       [` ${age(now - entry.writtenAt).padStart(5)} `, "dim"],
       [reason.padEnd(reasonWidth), loud],
       [" "],
-      [clip(entry.object, objectWidth, glyphs.more).padEnd(objectWidth), "plain"],
+      [clip(object, objectWidth, glyphs.more).padEnd(objectWidth), nobody ? "dim" : "plain"],
     ];
     const used = 8 + reasonWidth + objectWidth;
-    if (width > NARROW) text.push([" "], [clip(entry.message, left - used - 1, glyphs.more), "dim"]);
+    if (!narrow) text.push([" "], [clip(entry.message, left - used - 1, glyphs.more), "dim"]);
     const length = text.reduce((sum, [part]) => sum + part.length, 0);
     text.push([" ".repeat(Math.max(0, left - length))]);
     for (const [index, name] of marks.entries()) {
@@ -221,19 +223,22 @@ function markOf(entry: Entry, index: number, arrivals: boolean, glyphs: Glyphs):
   return entry.routed[index] ? [glyphs.coming, "bad"] : [glyphs.none, "dim"];
 }
 
-function costs(state: DemoState): Line {
+function costs(state: DemoState, width: number): Line {
   const lost = state.receivers.reduce((sum, one) => sum + one.dropped, 0);
   const waiting = state.receivers.reduce((sum, one) => sum + one.waiting, 0);
   const failing = state.receivers.filter((one) => one.trouble !== undefined);
   const said: Span[] =
     failing.length > 0
-      ? [[`${failing.map((one) => one.name).join(", ")} down: ${waiting} waiting, retried until taken`, "bad"]]
+      ? [[`${failing.map((one) => one.name).join(", ")} down, ${waiting} waiting`, "bad"]]
       : [[state.logged, "dim"]];
   return [
     [" "],
     [`${state.written} events`, "bold"],
     [`   ${lost} lost   `, lost > 0 ? "bad" : "plain"],
-    [`cpu ${state.cpu.toFixed(1)} %   ${megabytes(state.memoryBytes)} with cluster and view   `, "plain"],
+    [
+      `cpu ${state.cpu.toFixed(1)} %   ${megabytes(state.memoryBytes)}${width < NARROW ? "" : ", cluster and view included"}   `,
+      "plain",
+    ],
     ...said,
   ];
 }
@@ -249,7 +254,7 @@ function whose(width: number): Line {
 
 function spread(left: Line, right: Line, width: number): Line {
   const length = [...left, ...right].reduce((sum, [text]) => sum + text.length, 0);
-  return length > width ? left : [...left, [" ".repeat(width - length)], ...right];
+  return length + 2 > width ? left : [...left, [" ".repeat(width - length)], ...right];
 }
 
 function paint(line: Line, width: number, color: boolean, more: string): string {
