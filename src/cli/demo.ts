@@ -25,7 +25,7 @@ const SPEEDS = { min: 0.1, max: 100 };
 
 export const command: Command = {
   name: "demo",
-  summary: "Show Petrel at work on a simulated cluster; needs nothing, touches nothing.",
+  summary: "Show Petrel at work on a simulated cluster; needs nothing else.",
   usage: `usage: petrel demo [--once] [--plain] [--speed N] [-c FILE]
 
 Simulates a cluster inside this process and lets the real Petrel watch it: a rollout, a nightly

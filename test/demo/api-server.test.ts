@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from "bun:test";
+import { join } from "node:path";
 import { type ApiServer, type ApiServerOptions, createApiServer } from "../../src/demo/api-server.ts";
 import type { EventInput } from "../../src/demo/event-store.ts";
 
@@ -264,6 +265,25 @@ describe("watch", () => {
     expect((await get("/api/v1/events?watch=1&sendInitialEvents=true")).status).toBe(422);
     expect((await get("/api/v1/events?watch=1&resourceVersion=x")).status).toBe(500);
   });
+});
+
+test("bookmarks come only when the server is told to send them, to those who allow them", async () => {
+  await start({ bookmarkMs: 5 });
+  const lines = watch("resourceVersion=100&allowWatchBookmarks=true");
+  const { type, object } = JSON.parse((await lines.next()).value ?? "");
+  expect([type, object.metadata.resourceVersion, object.reportingComponent]).toEqual(["BOOKMARK", "100", ""]);
+  expect(
+    await (await fetch(`${server.url}/api/v1/events?watch=1&resourceVersion=100&timeoutSeconds=0.02`)).text(),
+  ).toBe("");
+});
+
+test("over TLS it asks for a client certificate when it has a CA", async () => {
+  const pem = (name: string) => Bun.file(join(import.meta.dir, "../fixtures/tls", name)).text();
+  const [ca, cert, key] = await Promise.all(["ca.crt", "server.crt", "server.key"].map(pem));
+  await start({ tls: { ca: ca ?? "", cert: cert ?? "", key: key ?? "" } });
+  const client = { ca: ca ?? "", cert: await pem("client.crt"), key: await pem("client.key") };
+  expect((await fetch(`${server.url}/version`, { tls: client })).status).toBe(200);
+  expect(await fetch(`${server.url}/version`, { tls: { ca: client.ca } }).catch(() => "refused")).toBe("refused");
 });
 
 describe("on request it misbehaves", () => {
