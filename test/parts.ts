@@ -84,7 +84,7 @@ export async function bunTest(
   try {
     const child = Bun.spawn(
       [
-        ...[process.execPath, "test", `--timeout=${options.timeoutMs}`, "--reporter=junit"],
+        ...[process.execPath, "test", `--timeout=${options.timeoutMs}`, "--reporter=junit", "--only-failures"],
         ...[`--reporter-outfile=${report}`, ...files.map((file) => `./${file}`)],
       ],
       {
@@ -108,18 +108,17 @@ export async function bunTest(
   }
 }
 
-/** Prints the seconds of each part, why tests were skipped, and the closing line; returns the exit code. */
-export function close(parts: readonly Part[]): number {
+/** What a run ends with: the seconds of each part, why tests were skipped, the closing line; and the exit code. */
+export function closing(parts: readonly Part[]): { readonly text: string; readonly code: number } {
   const sum = (key: keyof Count) => parts.reduce((total, one) => total + one[key], 0);
   const [passed, failed, skipped] = [sum("passed"), sum("failed"), sum("skipped")];
-  console.log("");
-  for (const one of parts) {
+  const lines = parts.map((one) => {
     const counts = `${one.passed} passed, ${one.failed} failed, ${one.skipped} skipped`;
-    console.log(`${one.name.padEnd(24)} ${one.seconds.toFixed(1).padStart(7)} s   ${counts}`);
-  }
+    return `${one.name.padEnd(24)} ${one.seconds.toFixed(1).padStart(7)} s   ${counts}`;
+  });
   const reasons = parts.flatMap((one) => one.reasons);
-  if (reasons.length > 0) console.log(`\nSkipped:\n${reasons.map((line) => `  ${line}`).join("\n")}`);
-  if (passed + failed === 0) console.log("\nnothing ran, which is a failure");
-  console.log(`\n${passed} passed, ${failed} failed, ${skipped} skipped`);
-  return failed > 0 || passed === 0 ? 1 : 0;
+  if (reasons.length > 0) lines.push("", "Skipped:", ...reasons.map((line) => `  ${line}`));
+  if (passed + failed === 0) lines.push("", "nothing ran, which is a failure");
+  lines.push("", `${passed} passed, ${failed} failed, ${skipped} skipped`);
+  return { text: lines.join("\n"), code: failed > 0 || passed === 0 ? 1 : 0 };
 }

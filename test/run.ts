@@ -5,7 +5,7 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { buildExecutable, commitOf } from "../src/build.ts";
-import { bunTest, close, type Part, part, ROOT, staticParts, testFiles } from "./parts.ts";
+import { bunTest, closing, type Part, part, ROOT, staticParts, testFiles } from "./parts.ts";
 import { COMPONENTS, stopAll } from "./testbed/component.ts";
 import { TESTBED } from "./testbed/place.ts";
 
@@ -66,4 +66,6 @@ try {
 } finally {
   await stopAll(run);
 }
-process.exit(close(parts));
+const { text, code } = closing(parts);
+console.log(`\n${text}`);
+process.exit(code);
