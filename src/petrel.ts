@@ -130,13 +130,10 @@ export async function startPetrel(options: PetrelOptions): Promise<Petrel> {
       sources.abort();
       await Promise.all(running);
       const drained = await pipeline.drain(AbortSignal.timeout(config.shutdownTimeoutMs));
-      if (!drained) {
-        const left = pipeline.status().receivers.filter((receiver) => receiver.backlog > 0);
-        for (const { name, backlog, lastError } of left) {
-          logger.error("stopped with events not delivered", { receiver: name, events: backlog, error: lastError });
-        }
+      for (const { name, left, lastError } of await pipeline.stop()) {
+        if (left > 0)
+          logger.error("stopped with events not delivered", { receiver: name, events: left, error: lastError });
       }
-      await pipeline.stop();
       enricher?.close();
       client.close();
       return drained;

@@ -56,8 +56,6 @@ To watch a real cluster instead:
         `--speed is a number from ${SPEEDS.min} to ${SPEEDS.max}, not ${JSON.stringify(flags.speed)}`,
       );
     }
-    // Bun's fetch, unlike Go's client, asks the environment's proxy for loopback addresses, too.
-    process.env.NO_PROXY = [process.env.NO_PROXY, process.env.no_proxy, "127.0.0.1"].filter(Boolean).join(",");
     const options: DemoOptions = {
       once: flags.once,
       plain: flags.plain,

@@ -63,8 +63,8 @@ export interface Pipeline {
   stuck(): { readonly receiver: string; readonly ms: number } | undefined;
   /** Resolves true when everything taken was acknowledged, false when the signal came first. */
   drain(signal: AbortSignal): Promise<boolean>;
-  /** Ends receivers. What was not acknowledged is counted as dropped by `shutdown`. */
-  stop(): Promise<void>;
+  /** Ends receivers. What they did not deliver is counted as dropped by `shutdown`, and returned by receiver. */
+  stop(): Promise<readonly { readonly name: string; readonly left: number; readonly lastError: string | undefined }[]>;
 }
 
 const DEFAULT_BATCH_BYTES = 4 * 1024 * 1024;
@@ -254,7 +254,12 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     },
     async stop() {
       clearInterval(housekeeping);
-      await Promise.allSettled(receivers.map((receiver) => receiver.stop()));
+      return await Promise.all(
+        receivers.map(async (receiver) => {
+          const { name, lastError } = receiver.status();
+          return { name, left: await receiver.stop(), lastError };
+        }),
+      );
     },
   };
 }

@@ -84,8 +84,8 @@ export interface Receiver {
   status(): ReceiverStatus;
   /** Milliseconds since an attempt began whose end is overdue (3 times its deadline); 0 when none is. */
   stuck(now: number): number;
-  /** Ends attempts under way and timers; what is left counts as dropped by `shutdown`. */
-  stop(): Promise<void>;
+  /** Ends attempts under way and timers. Returns how many events were routed here and not delivered: dropped by `shutdown`. */
+  stop(): Promise<number>;
 }
 
 /** Events that are attempted together. `next` waits for this group (the other half of a bisected one). */
@@ -350,7 +350,9 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
       lane.controller = new AbortController();
     }
     if (error === undefined) accepted(group);
-    else refused(group, aborted ? timedOut() : asDeliveryError(error));
+    else if (aborted && !(error instanceof DeliveryError && error.refused)) refused(group, timedOut());
+    // Cut off in the middle, a sink may still know what was taken.
+    else refused(group, asDeliveryError(error));
     host.acknowledged();
     wake();
   }
@@ -538,6 +540,19 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
     return lowest;
   }
 
+  /** Events routed here that are not acknowledged. Reads what the cursor has not passed. */
+  function undelivered(): number {
+    let count = 0;
+    for (const lane of lanes) count += lane.group?.events.length ?? 0;
+    for (const first of waiting)
+      for (let group: Group | undefined = first; group; group = group.next) count += group.events.length;
+    for (const lane of lanes)
+      for (let group = lane.group?.next; group; group = group.next) count += group.events.length;
+    for (const hold of holds.values()) count += hold.parked.length;
+    for (let seq = Math.max(cursor, log.tail); seq < log.head; seq++) count += host.copies(seq, log.event(seq));
+    return count;
+  }
+
   return {
     name: settings.name,
     low,
@@ -560,15 +575,16 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
       return longest;
     },
     async stop() {
-      if (stopped) return;
+      if (stopped) return 0;
+      const left = undelivered();
       stopped = true;
       if (timer !== undefined) clearTimeout(timer);
-      const left = log.head - low();
-      if (left > 0) meters.dropped.shutdown.value += left;
+      meters.dropped.shutdown.value += left;
       for (const lane of lanes) if (lane.group) lane.controller.abort(new DOMException("stopping", "AbortError"));
       waiting = [];
       freed = [];
       await sink[Symbol.asyncDispose]?.();
+      return left;
     },
   };
 }
