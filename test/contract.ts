@@ -145,11 +145,11 @@ export interface Destination extends AsyncDisposable {
 export interface Fixture {
   open(): Promise<Destination>;
   /** What {@link anEvent} arrives as. */
-  readonly golden: string | RegExp;
+  readonly golden: string;
   /** The JSON in what came. Default: the whole. */
   readonly json?: (text: string) => string;
-  /** Settings with {@link MARK} in everything that must not be shown. */
-  readonly secrets?: Readonly<Record<string, unknown>>;
+  /** Settings with {@link MARK} in everything that must not be shown; `PORT` stands for the destination's. */
+  readonly secrets?: readonly Readonly<Record<string, unknown>>[];
   /** What a destination that is gone is called. */
   readonly gone: Reason;
   /** `check` cannot tell whether anybody is there. */
