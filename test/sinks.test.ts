@@ -50,7 +50,7 @@ function everyField(schema: z.ZodType, path: string): [string, z.ZodType][] {
 
 /** What the field stands for, said by itself or by what it wraps. */
 function kindOf(field: z.ZodType): unknown {
-  const own = field.meta()?.["kind"];
+  const own = field.meta()?.kind;
   if (own !== undefined || !("unwrap" in field) || typeof field.unwrap !== "function") return own;
   return kindOf(field.unwrap() as z.ZodType);
 }
