@@ -60,6 +60,9 @@ describe("hardening", () => {
     expect(here.code).toBe(0);
     expect(here.out).toContain(require("../package.json").version);
     expect(existsSync(join(path, "loaded"))).toBe(false);
+    // Its own use of the environment, too: the variable that .env sets stays unknown to the config.
+    await Bun.write(join(path, "config.yaml"), "clusterName: $HOSTILE\n");
+    expect(run(executable, ["check"], path).out).toContain("environment variable HOSTILE is not set");
   });
 });
 

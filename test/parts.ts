@@ -60,7 +60,7 @@ export function readReport(xml: string): Count & { reasons: string[] } {
   const [tests, failed, skipped] = [attribute("tests"), attribute("failures"), attribute("skipped")];
   const reasons = [...xml.matchAll(/<testcase\b([^>]*)>\s*<skipped/g)].map(([, attributes = ""]) => {
     const text = (name: string) => decode(new RegExp(`\\b${name}="([^"]*)"`).exec(attributes)?.[1] ?? "");
-    return `${text("file")}: ${text("name")}`;
+    return `${text("file")}: ${[text("classname"), text("name")].filter((part) => part !== "").join(" > ")}`;
   });
   return { passed: tests - failed - skipped, failed, skipped, reasons };
 }

@@ -1,127 +1,180 @@
-/** What rsyslog and syslog-ng, two parsers that agree with nobody, make of what the syslog receiver sends. */
-import { beforeAll, expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
-import syslog from "../../sinks/syslog.ts";
-import { fields } from "../../src/config/fields.ts";
-import { eventJson } from "../../src/payload.ts";
-import { createSinkContext } from "../../src/pipeline/context.ts";
-import { anEvent, compileSimple, recordingLogger, until } from "../contract.ts";
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { mkdtempSync, readFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { hostname, tmpdir } from "node:os";
+import { join } from "node:path";
 import { component, type Running } from "../testbed/component.ts";
+import { type Cluster, cluster } from "../testbed/kube-cluster.ts";
 import { describeReal } from "../testbed/suite.ts";
+import { eventually } from "./eventually.ts";
+import { startExecutable } from "./executable.ts";
 
-/** Packages may have to be fetched. */
-const START_MS = 120_000;
+/** One way of sending, with the severity and the id as the server understood them. */
+interface Way {
+  readonly settings: Record<string, unknown>;
+  readonly rfc5424: boolean;
+}
 
-const events = [
-  anEvent({ id: "uid.1", message: 'one <b> "quoted" & [bracketed]' }),
-  anEvent({ id: "uid.2", message: "zwö 日本 😀", type: "Normal", reason: "Pulled" }),
-  anEvent({ id: 'u"i]d\\.3', message: "three\nlines\r\n\tand a tab", reason: "Rea son" }),
-] as const;
-
-interface Seen {
-  readonly pri: string;
-  readonly app: string;
+/** What both servers say about a message, brought to one form. */
+interface Understood {
+  readonly priority: number;
   readonly host: string;
-  readonly time: string;
-  readonly msg: string;
-  readonly msgid?: string;
-  readonly id?: string;
+  readonly app: string;
+  /** Undefined where the protocol has no place for it. */
+  readonly id: string | undefined;
+  readonly reason: string | undefined;
+  readonly json: string;
 }
 
-const rsyslogSeen = (line: string): Seen => {
-  const { sd = "", ...seen } = JSON.parse(line);
-  const id = /^\[petrel@32473 id="((?:[^"\\]|\\.)*)"\]$/.exec(sd)?.[1]?.replace(/\\(.)/g, "$1");
-  return { ...seen, ...(id !== undefined && { id }) };
-};
+const jsonLines = (path: string): Record<string, string>[] =>
+  readFileSync(path, "utf8")
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line));
 
-const syslogNgSeen = (line: string): Seen => {
-  const seen = JSON.parse(line);
-  const id = seen._SDATA?.["petrel@32473"]?.id ?? seen[".SDATA"]?.["petrel@32473"]?.id;
+function fromRsyslog(message: Record<string, string>): Understood {
+  const { pri, host = "", app = "", msgid, sd = "", msg = "" } = message;
   return {
-    pri: seen.PRI,
-    app: seen.PROGRAM,
-    host: seen.HOST,
-    time: seen.ISODATE,
-    msg: seen.MESSAGE,
-    ...(seen.MSGID && { msgid: seen.MSGID }),
-    ...(id !== undefined && { id }),
+    priority: Number(pri),
+    host,
+    app,
+    id: /id="([^"]*)"/.exec(sd)?.[1],
+    reason: msgid === "-" ? undefined : msgid,
+    json: msg.slice(msg.indexOf("{")),
   };
-};
-
-/** Delivers the events with these settings and returns what the server wrote of them. */
-async function through(server: Running, read: (line: string) => Seen, settings: object): Promise<Seen[]> {
-  const tag = `petrel-${crypto.randomUUID().slice(0, 8)}`;
-  const options = {
-    receiver: "s",
-    logger: recordingLogger().logger,
-    compat: false,
-    compileTemplate: compileSimple,
-    env: {},
-  };
-  const config = syslog.config(fields).parse({ tag, hostname: "vm", ...settings });
-  const sink = await syslog.create(config, createSinkContext(options));
-  await sink.check?.(AbortSignal.timeout(5_000));
-  await sink.deliver(events, AbortSignal.timeout(5_000));
-  const mine = () =>
-    readFileSync(String(server.env.GOT), "utf8")
-      .split("\n")
-      .filter((line) => line.includes(tag));
-  await until(() => mine().length >= events.length, `${tag} arrived`);
-  await sink[Symbol.asyncDispose]?.();
-  return mine().map(read);
 }
 
-function expectAll(seen: readonly Seen[], rfc5424: boolean): void {
-  expect(seen.map(({ msg }) => msg.trim())).toEqual(events.map(eventJson));
-  expect(seen.map(({ pri }) => pri)).toEqual(["132", "134", "132"]);
-  expect(seen.map(({ host }) => host)).toEqual(["vm", "vm", "vm"]);
-  for (const { time } of seen) expect(Date.parse(time)).toBe(Date.parse("2026-11-20T21:45:18Z"));
-  if (!rfc5424) return;
-  expect(seen.map(({ msgid }) => msgid)).toEqual(["BackOff", "Pulled", "Reason"]);
-  expect(seen.map(({ id }) => id)).toEqual(events.map(({ id }) => id));
+/** Its JSON spells structured data as a tree, with the dot-separated name of the element as keys. */
+function fromSyslogNg(message: Record<string, unknown>): Understood {
+  const text = (key: string) => (typeof message[key] === "string" ? message[key] : "");
+  const id = /"id":"([^"]*)"/.exec(JSON.stringify(message._SDATA ?? message.SDATA ?? ""))?.[1];
+  return {
+    priority: Number(text("PRI")),
+    host: text("HOST"),
+    app: text("PROGRAM"),
+    id,
+    reason: text("MSGID") || undefined,
+    json: text("MESSAGE").slice(text("MESSAGE").indexOf("{")),
+  };
 }
 
-describeReal("rsyslog takes", ["rsyslog"], () => {
-  beforeAll(() => component("rsyslog"), START_MS);
+describeReal("real syslog servers understand every way of sending", ["kube", "rsyslog", "syslog-ng"], () => {
+  let kube: Cluster;
+  let rsyslog: Running;
+  let syslogNg: Running;
+  const folder = mkdtempSync(join(tmpdir(), "petrel-syslog-e2e-"));
 
-  const rows: readonly [string, object, boolean][] = [
-    ["RFC 3164 by UDP", { network: "udp" }, false],
-    ["RFC 3164 by TCP, newline", { network: "tcp" }, false],
-    ["RFC 3164 by TCP, octet counting", { network: "tcp", framing: "octet" }, false],
-    ["RFC 5424 by UDP", { network: "udp", format: "rfc5424" }, true],
-    ["RFC 5424 by TCP, octet counting", { network: "tcp", format: "rfc5424" }, true],
-    ["RFC 5424 by TCP, newline", { network: "tcp", format: "rfc5424", framing: "newline" }, true],
-    ["RFC 5424 by TLS", { network: "tls", format: "rfc5424" }, true],
-    ["RFC 3164 by TLS", { network: "tls" }, false],
-  ];
-  for (const [name, settings, rfc5424] of rows) {
-    test(name, async () => {
-      const server = await component("rsyslog");
-      const encrypted = "network" in settings && settings.network === "tls";
-      const address = `127.0.0.1:${encrypted ? server.ports.tls : server.ports.syslog}`;
-      const tls = { caFile: server.env.CA };
-      expectAll(await through(server, rsyslogSeen, { ...settings, address, ...(encrypted && { tls }) }), rfc5424);
-    });
-  }
-});
+  beforeAll(async () => {
+    [kube, rsyslog, syslogNg] = await Promise.all([cluster(), component("rsyslog"), component("syslog-ng")]);
+  }, 120_000);
+  afterAll(() => rm(folder, { recursive: true, force: true }));
 
-describeReal("syslog-ng takes", ["syslog-ng"], () => {
-  beforeAll(() => component("syslog-ng"), START_MS);
+  const local = (port: number | undefined) => `127.0.0.1:${port}`;
 
-  const rows: readonly [string, object, string, boolean][] = [
-    ["RFC 3164 by UDP", { network: "udp" }, "bsd", false],
-    ["RFC 3164 by TCP, newline", { network: "tcp" }, "bsd", false],
-    ["RFC 5424 by UDP", { network: "udp", format: "rfc5424" }, "udp", true],
-    ["RFC 5424 by TCP, octet counting", { network: "tcp", format: "rfc5424" }, "tcp", true],
-    ["RFC 5424 by TLS with client certificate", { network: "tls", format: "rfc5424" }, "tls", true],
-  ];
-  for (const [name, settings, port, rfc5424] of rows) {
-    test(name, async () => {
-      const server = await component("syslog-ng");
-      const { CA: caFile, CLIENT_CERT: certFile, CLIENT_KEY: keyFile } = server.env;
-      const tls = port === "tls" ? { tls: { caFile, certFile, keyFile } } : {};
-      const address = `127.0.0.1:${server.ports[port]}`;
-      expectAll(await through(server, syslogNgSeen, { ...settings, ...tls, address }), rfc5424);
-    });
-  }
+  test("by UDP, TCP and TLS, in both formats and framings", async () => {
+    const ns = `syslog-${Date.now().toString(36)}`;
+    const bsd = { format: "rfc3164" };
+    const ietf = { format: "rfc5424" };
+    const r = rsyslog.ports;
+    const n = syslogNg.ports;
+    const tls = { caFile: rsyslog.env.CA };
+    const mutual = {
+      caFile: syslogNg.env.CA,
+      certFile: syslogNg.env.CLIENT_CERT,
+      keyFile: syslogNg.env.CLIENT_KEY,
+    };
+    const ways: Record<string, Way & { server: "rsyslog" | "syslog-ng" }> = {
+      a1: { server: "rsyslog", rfc5424: false, settings: { ...bsd, network: "udp", address: local(r.syslog) } },
+      a2: { server: "rsyslog", rfc5424: true, settings: { ...ietf, network: "udp", address: local(r.syslog) } },
+      a3: { server: "rsyslog", rfc5424: false, settings: { ...bsd, network: "tcp", address: local(r.syslog) } },
+      a4: { server: "rsyslog", rfc5424: true, settings: { ...ietf, network: "tcp", address: local(r.syslog) } },
+      a5: {
+        server: "rsyslog",
+        rfc5424: true,
+        settings: { ...ietf, framing: "newline", network: "tcp", address: local(r.syslog) },
+      },
+      a6: { server: "rsyslog", rfc5424: true, settings: { ...ietf, network: "tls", address: local(r.tls), tls } },
+      b1: { server: "syslog-ng", rfc5424: false, settings: { ...bsd, network: "udp", address: local(n.bsd) } },
+      b2: { server: "syslog-ng", rfc5424: false, settings: { ...bsd, network: "tcp", address: local(n.bsd) } },
+      b3: { server: "syslog-ng", rfc5424: true, settings: { ...ietf, network: "tcp", address: local(n.tcp) } },
+      b4: { server: "syslog-ng", rfc5424: true, settings: { ...ietf, network: "udp", address: local(n.udp) } },
+      b5: {
+        server: "syslog-ng",
+        rfc5424: true,
+        settings: { ...ietf, network: "tls", address: local(n.tls), tls: mutual },
+      },
+    };
+    const stranger = {
+      network: "tls",
+      address: local(r.tls),
+      tag: `${ns}-no`,
+      tls: { caFile: rsyslog.env.STRANGER_CA },
+    };
+    const receivers = [
+      ...Object.entries(ways).map(([name, way]) => ({ name, syslog: { ...way.settings, tag: `${ns}-${name}` } })),
+      { name: "stranger", syslog: stranger },
+    ];
+    const config = {
+      namespace: ns,
+      shutdownTimeout: "1s",
+      route: { routes: [{ match: receivers.map(({ name }) => ({ receiver: name })) }] },
+      receivers,
+    };
+    await kube.api("POST", "/api/v1/namespaces", { apiVersion: "v1", kind: "Namespace", metadata: { name: ns } });
+    const petrel = await startExecutable(folder, config, kube.adminConfig);
+    try {
+      const time = "2026-11-20T21:44:18Z";
+      const written: { uid: string; resourceVersion: string; message: string; type: string }[] = [];
+      for (const [name, type, message] of [
+        ["plain", "Normal", "Created pod"],
+        ["loud", "Warning", 'Back-off "restarting"\nfailed container'],
+        ["wide", "Normal", "größer 大きい 🐦"],
+      ] as const) {
+        const event = (await kube.api("POST", `/api/v1/namespaces/${ns}/events`, {
+          apiVersion: "v1",
+          kind: "Event",
+          metadata: { name, namespace: ns },
+          involvedObject: { kind: "Pod", namespace: ns, name: "web-0" },
+          ...{ reason: "Tested", message, type, firstTimestamp: time, lastTimestamp: time, count: 1 },
+        })) as { metadata: { uid: string; resourceVersion: string } };
+        written.push({ ...event.metadata, message, type });
+      }
+      const understood = (name: string): Understood[] => {
+        const all =
+          ways[name]?.server === "rsyslog"
+            ? jsonLines(rsyslog.env.GOT ?? "").map(fromRsyslog)
+            : jsonLines(syslogNg.env.GOT ?? "").map(fromSyslogNg);
+        return all.filter(({ app }) => app === `${ns}-${name}`);
+      };
+      for (const [name, way] of Object.entries(ways)) {
+        await eventually(name, 20_000, () => {
+          const count = understood(name).length;
+          return count >= 3 ? undefined : `${count} of 3 messages`;
+        });
+        const got = understood(name).map((message) => {
+          const event = JSON.parse(message.json);
+          return { ...message, json: [event.metadata.uid, event.message] };
+        });
+        expect({ name, got }).toEqual({
+          name,
+          got: written.map(({ uid, resourceVersion, message, type }) => ({
+            // local0 (16), then warning (4) or info (6)
+            priority: 16 * 8 + (type === "Warning" ? 4 : 6),
+            host: hostname(),
+            app: `${ns}-${name}`,
+            id: way.rfc5424 ? `${uid}.${resourceVersion}` : undefined,
+            reason: way.rfc5424 ? "Tested" : undefined,
+            json: [uid, message],
+          })),
+        });
+      }
+      await eventually("the stranger is refused", 20_000, async () =>
+        (await petrel.metric("petrel_events_retried_total", 'receiver="stranger"')) > 0 ? undefined : "no retry",
+      );
+      expect(await petrel.metric("petrel_events_delivered_total", 'receiver="stranger"')).toBe(0);
+      expect(jsonLines(rsyslog.env.GOT ?? "").filter(({ app }) => app === stranger.tag)).toEqual([]);
+    } finally {
+      await petrel.stop();
+    }
+  }, 120_000);
 });

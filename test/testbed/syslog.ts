@@ -79,7 +79,7 @@ export const syslogNg: Definition = {
     );
     const got = join(dir, "got.jsonl");
     await Bun.write(got, "");
-    const private_ = join(root, "usr/lib/syslog-ng");
+    const modules = join(root, "usr/lib/syslog-ng");
     return {
       ports: { bsd, tcp, udp, tls: tlsPort },
       env: { GOT: got, CA: tls.ca, CLIENT_CERT: tls.clientCert, CLIENT_KEY: tls.clientKey },
@@ -88,10 +88,10 @@ export const syslogNg: Definition = {
           name: "syslog-ng",
           argv: [
             ...[join(root, "usr/sbin/syslog-ng"), "-F", "--no-caps", "-f", join(dir, "syslog-ng.conf")],
-            ...["--module-path", folderOf(root, "libjson-plugin.so"), "-R", "persist", "-p", "syslog-ng.pid"],
-            ...["--control", "ctl"],
+            ...["--module-path", folderOf(root, "libjson-plugin.so"), "-R", join(dir, "persist")],
+            ...["-p", join(dir, "syslog-ng.pid"), "--control", join(dir, "ctl")],
           ],
-          env: { LD_LIBRARY_PATH: `${libraries(root)}:${private_}` },
+          env: { LD_LIBRARY_PATH: `${libraries(root)}:${modules}` },
           ready: { port: tcp },
         },
       ],
