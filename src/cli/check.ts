@@ -56,14 +56,16 @@ async function load(file: string, compat: boolean | undefined, io: Io): Promise<
   return loadConfig(file, { env: io.env, compat, path: isAbsolute(file) ? file : join(io.cwd, file) });
 }
 
+const ANSWERS = { ready: "would take events", unasked: "cannot be asked without sending it an event" } as const;
+
 async function connect(config: Config, io: Io, json: boolean): Promise<boolean> {
   const { checkReceivers } = await import("./connect.ts");
   let reached = true;
-  for (const { receiver, problem } of await checkReceivers(config, io.env)) {
-    if (problem !== undefined) reached = false;
+  for (const { receiver, answer } of await checkReceivers(config, io.env)) {
+    if (typeof answer === "object") reached = false;
     // The array is the whole of a program's output.
     const say = json ? io.stderr : io.stdout;
-    say(`receiver ${receiver}: ${problem ?? "would take events"}\n`);
+    say(`receiver ${receiver}: ${typeof answer === "object" ? answer.problem : ANSWERS[answer]}\n`);
   }
   return reached;
 }

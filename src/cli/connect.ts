@@ -6,8 +6,8 @@ import { createSinkContext } from "../pipeline/context.ts";
 
 export interface Reached {
   readonly receiver: string;
-  /** Undefined when it would take events. */
-  readonly problem?: string;
+  /** `unasked`: this kind of destination cannot be asked without sending it an event. */
+  readonly answer: "ready" | "unasked" | { readonly problem: string };
 }
 
 const DEADLINE = 10_000;
@@ -21,8 +21,7 @@ export async function checkReceivers(
 ): Promise<Reached[]> {
   return await Promise.all(
     config.receivers.map(async (receiver) => {
-      const problem = await tryReceiver(receiver, config, env);
-      return { receiver: receiver.name, ...(problem !== undefined && { problem }) };
+      return { receiver: receiver.name, answer: await tryReceiver(receiver, config, env) };
     }),
   );
 }
@@ -31,9 +30,9 @@ async function tryReceiver(
   receiver: ReceiverConfig,
   config: Config,
   env: Readonly<Record<string, string | undefined>>,
-): Promise<string | undefined> {
+): Promise<Reached["answer"]> {
   const definition = sinks.find(({ name }) => name === receiver.sink);
-  if (!definition) return `there is no sink ${receiver.sink}`;
+  if (!definition) return { problem: `there is no sink ${receiver.sink}` };
   const context = createSinkContext({
     receiver: receiver.name,
     logger: SILENT,
@@ -45,12 +44,13 @@ async function tryReceiver(
   try {
     const sink = await definition.create(receiver.config, context);
     try {
-      await sink.check?.(AbortSignal.timeout(Math.min(DEADLINE, receiver.timeoutMs)));
+      if (!sink.check) return "unasked";
+      await sink.check(AbortSignal.timeout(Math.min(DEADLINE, receiver.timeoutMs)));
     } finally {
       await sink[Symbol.asyncDispose]?.();
     }
-    return undefined;
+    return "ready";
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return { problem: error instanceof Error ? error.message : String(error) };
   }
 }

@@ -8,7 +8,9 @@ export function checkTemplate(text: string): TemplateFault | undefined {
     compileForEvent(text);
     return undefined;
   } catch (error) {
-    if (!(error instanceof Error && "line" in error && "column" in error)) return undefined;
+    // By name: JavaScriptCore gives every error a line and a column, of this program's text.
+    if (!(error instanceof Error && error.name === "TemplateError" && "line" in error && "column" in error))
+      return undefined;
     const line = Number(error.line);
     return { line, column: characters(text.split("\n")[line - 1] ?? "", Number(error.column)), message: error.message };
   }

@@ -10,24 +10,32 @@ export interface Missing {
   readonly at: number;
 }
 
+/** What was put in, and for what: the one is not to be shown, the other is. */
+export interface Used {
+  readonly value: string;
+  readonly written: string;
+}
+
 /** https://pkg.go.dev/os#Expand: one character, no braces needed. */
 const SHELL_SPECIAL = /[*#$@!?\-0-9]/;
 const NAME = /[A-Za-z_][A-Za-z0-9_]*/y;
 
 /** Go's os.ExpandEnv, as edits of the raw text, comments and all; undefined variables become nothing. */
-export function expandRaw(text: string, env: Env): { edits: Edit[]; missing: Missing[] } {
+export function expandRaw(text: string, env: Env): { edits: Edit[]; missing: Missing[]; used: Used[] } {
   const edits: Edit[] = [];
+  const used: Used[] = [];
   const missing: Missing[] = [];
   for (let at = text.indexOf("$"); at !== -1 && at + 1 < text.length; ) {
     const { name, width } = shellName(text, at + 1);
     if (width > 0) {
       const value = name === "" ? "" : env[name];
       if (value === undefined) missing.push({ name, kind: "variable", at });
+      if (value) used.push({ value, written: text.slice(at, at + 1 + width) });
       edits.push({ start: at, end: at + 1 + width, text: value ?? "" });
     }
     at = text.indexOf("$", at + 1 + width);
   }
-  return { edits, missing };
+  return { edits, missing, used };
 }
 
 function shellName(text: string, at: number): { name: string; width: number } {
@@ -48,6 +56,7 @@ export interface Expanded {
   /** True when something was put in. */
   readonly changed: boolean;
   readonly missing: readonly Missing[];
+  readonly used: readonly Used[];
   /** Offset in the text given of its first change. */
   readonly firstChange: number;
 }
@@ -59,12 +68,14 @@ export interface Expanded {
  */
 export function expandValue(text: string, env: Env, readFile: (path: string) => string | undefined): Expanded {
   const missing: Missing[] = [];
+  const used: Used[] = [];
   let output = "";
   let last = 0;
   let firstChange = Number.POSITIVE_INFINITY;
   const put = (start: number, end: number, value: string) => {
     output += text.slice(last, start) + value;
     last = end;
+    if (value !== "" && value !== "$") used.push({ value, written: text.slice(start, end) });
     firstChange = Math.min(firstChange, start);
   };
   for (let at = text.indexOf("$"); at !== -1; ) {
@@ -94,7 +105,7 @@ export function expandValue(text: string, env: Env, readFile: (path: string) => 
     }
     at = text.indexOf("$", Math.max(at + 1, last));
   }
-  return { text: output + text.slice(last), changed: last > 0, missing, firstChange };
+  return { text: output + text.slice(last), changed: last > 0, missing, used, firstChange };
 }
 
 /** The path of a value that is `${file:/path}` and nothing else, in whatever quotes. */

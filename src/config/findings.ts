@@ -1,6 +1,7 @@
 /** Where findings are gathered while a config is read. */
 import type { Finding, Severity } from "../errors.ts";
-import { type Excerpt, excerptAt, type Span } from "./redact.ts";
+import type { Used } from "./env.ts";
+import { type Excerpt, excerptAt, hiddenTexts, type Span, scrub } from "./redact.ts";
 import { positions, type Source } from "./source.ts";
 import type { Position } from "./types.ts";
 
@@ -20,6 +21,8 @@ export interface Report {
 export interface Findings {
   add(report: Report): void;
   position(offset: number): Position;
+  /** Never show this value; what stands for it in the file is shown instead. */
+  hide(used: Used): void;
   /** From now on offsets are of this source. */
   follow(source: Source): void;
   /** Nothing can run from this config, for a reason that is told already. */
@@ -36,11 +39,15 @@ const MOST = 500;
 export function gatherFindings(first: Source): Findings {
   const found = new Map<string, { readonly finding: Finding; readonly offset: number }>();
   const locate = positions(first.original);
+  const hidden = new Map<string, string>();
   let source = first;
   let fatal = false;
   const inFile = (offset: number) => Math.min(source.origin(offset), source.original.length);
   return {
     position: (offset) => locate(inFile(offset)),
+    hide({ value, written }) {
+      hidden.set(value, written);
+    },
     follow(next) {
       source = next;
     },
@@ -68,8 +75,9 @@ export function gatherFindings(first: Source): Findings {
     },
     list(secrets) {
       const sorted = [...found.values()].sort((a, b) => a.offset - b.offset);
+      const texts = hiddenTexts(source.original, secrets, hidden);
       return {
-        findings: sorted.map(({ finding }) => finding),
+        findings: sorted.map(({ finding, offset }) => scrub(finding, source.original, offset, texts)),
         excerpts: sorted.map(({ offset }) => excerptAt(source.original, offset, secrets)),
       };
     },

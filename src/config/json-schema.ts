@@ -12,7 +12,9 @@ const BYTES = "^\\d+(\\.\\d+)?\\s*(B|kB|KB|MB|GB|KiB|MiB|GiB)?$";
 
 /** Draft 7, which is what editors know best. */
 export function configJsonSchema(sinks: readonly SinkDefinition[]): JsonSchema {
-  const whole = convert(z.strictObject({ ...topSchema.shape, route: routeSchema.optional() }));
+  const whole = convert(
+    z.strictObject({ ...topSchema.shape, route: routeSchema.optional().describe("Which event goes where.") }),
+  );
   const definitions: JsonSchema = { ...(whole.definitions as JsonSchema | undefined) };
   const receiver = convert(receiverSchema);
   const properties: JsonSchema = { ...(receiver.properties as JsonSchema) };

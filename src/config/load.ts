@@ -43,6 +43,7 @@ export function parseConfig(text: string, options: ParseOptions): Loaded {
   const raw = compat ? expandRaw(text, options.env) : undefined;
   const expanded = editSource(opened, raw?.edits ?? []);
   const findings = gatherFindings(expanded);
+  for (const one of raw?.used ?? []) findings.hide(one);
   for (const { name, at } of raw?.missing ?? []) {
     if (/(?:^|\s)#/.test(text.slice(text.lastIndexOf("\n", at) + 1, at))) continue;
     findings.add({

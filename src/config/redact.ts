@@ -78,10 +78,53 @@ export function excerptAt(text: string, offset: number, spans: readonly Span[]):
   return { text: `${cut > 0 ? "…" : ""}${shown.slice(cut, cut + 160)}`, caret: caret - cut + (cut > 0 ? 2 : 1) };
 }
 
+/** Shorter values are words that stand in messages anyway. */
+const SHORTEST = 4;
+
+/** Texts that must not be shown, the longest first, each with what is shown instead. */
+export function hiddenTexts(
+  text: string,
+  spans: readonly Span[],
+  values: ReadonlyMap<string, string>,
+): readonly (readonly [hidden: string, shown: string])[] {
+  const texts = new Map<string, string>();
+  const hide = (hidden: string, shown: string) => {
+    for (const form of [hidden, JSON.stringify(hidden).slice(1, -1), hidden.replaceAll("'", "''")]) {
+      if (form.length >= SHORTEST) texts.set(form, shown);
+    }
+  };
+  for (const { start, end } of spans) hide(unquoted(text.slice(start, end)), "[secret]");
+  for (const [value, written] of values) hide(value, written);
+  return [...texts].sort(([a], [b]) => b.length - a.length);
+}
+
+const unquoted = (value: string) => value.replace(/^["']|["']$/g, "").trim();
+
+/** The finding without what must not be shown, and without what looks secret in its own line. */
+export function scrub<F extends { readonly message: string; readonly hint?: string }>(
+  finding: F,
+  text: string,
+  offset: number,
+  hidden: ReturnType<typeof hiddenTexts>,
+): F {
+  const start = text.lastIndexOf("\n", offset - 1) + 1;
+  const end = text.indexOf("\n", offset);
+  const spans = looksSecret(text.slice(start, end === -1 ? text.length : end), start);
+  const all = [...hiddenTexts(text, spans, new Map()), ...hidden];
+  const clean = (words: string) => all.reduce((left, [from, to]) => left.replaceAll(from, () => to), words);
+  return {
+    ...finding,
+    message: clean(finding.message),
+    ...(finding.hint !== undefined && { hint: clean(finding.hint) }),
+  };
+}
+
 /** For text that has no tree, because it does not parse. */
 function looksSecret(line: string, start: number): Span[] {
   const spans: Span[] = [];
-  for (const match of line.matchAll(/(["']?([\w.-]+)["']?\s*:\s*)("[^"]*"?|'[^']*'?|[^\s,{}[\]][^,}]*)/g)) {
+  for (const match of line.matchAll(
+    /(["']?([\w.-]+)["']?\s*:\s*)("[^"]*"?|'[^']*'?|(?![\s{}[\],])(?:\$\{[^}]*\}|[^,}])*)/g,
+  )) {
     const [, lead = "", key = "", value = ""] = match;
     if (!SECRET_KEY.test(key) || isReference(value.trimEnd())) continue;
     const from = start + match.index + lead.length;

@@ -119,7 +119,8 @@ function describe(node: Node | undefined, hidden: boolean): string {
   if (hidden || Number.isFinite(node.authored))
     return typeof node.value === "string" ? "this text" : `a ${typeof node.value}`;
   if (typeof node.value !== "string") return String(node.value);
-  return `the text "${node.text.length > 40 ? `${node.text.slice(0, 40)}…` : node.text}"`;
+  // Cut in pieces, a secret would not be known as one.
+  return node.text.length > 60 ? "this text" : `the text "${node.text}"`;
 }
 
 function placeholderHint(node: Node | undefined): { hint?: string } {

@@ -68,8 +68,15 @@ export interface Parsed {
   readonly documents: number;
 }
 
+/**
+ * The braces of `${NAME}` as characters that mean nothing to YAML, so that `{ key: ${NAME} }` parses as it does for the
+ * predecessor, which puts the value in first. The text keeps its length.
+ */
+const shield = (text: string) => text.replace(/\$\{([^{}\n]*)\}/g, "$\uE000$1\uE001");
+const unshield = (text: string) => text.replaceAll("\uE000", "{").replaceAll("\uE001", "}");
+
 export function parseYaml(text: string): Parsed | undefined {
-  const documents = parseAllDocuments(text, {
+  const documents = parseAllDocuments(shield(text), {
     lineCounter: new LineCounter(),
     uniqueKeys: false,
     merge: true,
@@ -184,7 +191,7 @@ export function buildTree(
   }
 
   function keyOf(key: ParsedNode | null, at: number): string | undefined {
-    if (isScalar(key)) return typeof key.value === "string" ? key.value : (key.source ?? String(key.value));
+    if (isScalar(key)) return unshield(typeof key.value === "string" ? key.value : (key.source ?? String(key.value)));
     const written = source.text.slice(at, key?.range[1] ?? at);
     findings.add({
       severity: "error",
@@ -201,11 +208,13 @@ export function buildTree(
     const written = source.text.slice(start, end);
     let text = typeof yaml.value === "string" ? yaml.value : (yaml.source ?? "");
     if (style === "plain") text = yaml.source;
+    text = unshield(text);
     let authored = Number.POSITIVE_INFINITY;
     if (options.env && text.includes("$")) {
       const expanded = expandValue(text, options.env, options.readFile);
       if (expanded.changed) authored = expanded.firstChange;
       text = expanded.text;
+      for (const one of expanded.used) findings.hide(one);
       for (const { name, kind } of expanded.missing) {
         findings.add({
           severity: "warning",
