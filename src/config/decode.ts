@@ -275,7 +275,8 @@ export function resolveKeys(node: Mapping, known: readonly string[], site: Site,
     const key = canonicalKey(entry.key, known, decoder);
     if (key === undefined) {
       // Where people put their anchors.
-      if (!(site === "top" && entry.key.startsWith("x-"))) unknownKey(entry.key, entry.at, site, known, decoder);
+      const holder = site === "top" && (entry.anchored || entry.key.startsWith("x-"));
+      if (!holder) unknownKey(entry.key, entry.at, site, known, decoder);
       continue;
     }
     const exact = key === entry.key;

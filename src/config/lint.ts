@@ -65,6 +65,19 @@ function lintTop({ root, keys, receivers, decoder: { findings } }: Linted): void
       hint: "write `startFrom: now` if that is meant",
     });
   }
+  const sidecar = keys.get("sidecar");
+  const namespaces = ["namespace", "namespaces"]
+    .flatMap((key) => keys.get(key) ?? [])
+    .find(({ value }) => !isNone(value));
+  if (sidecar && namespaces) {
+    findings.add({
+      severity: "warning",
+      code: "sidecar-namespaces",
+      at: namespaces.at,
+      message: `\`sidecar\` (line ${findings.position(sidecar.at).line}) watches its own pod's namespace and no other`,
+      hint: "remove one of the two",
+    });
+  }
   const election = keys.get("leaderElection")?.value;
   if (election?.kind === "map") {
     const enabled = election.entries.find(({ key }) => key.toLowerCase() === "enabled");
@@ -79,6 +92,9 @@ function lintTop({ root, keys, receivers, decoder: { findings } }: Linted): void
     }
   }
 }
+
+const isNone = (node: Node) =>
+  node.kind === "scalar" ? node.text === "" || node.value === null : node.kind === "list" && node.items.length === 0;
 
 /** https://grafana.com/docs/loki/latest/reference/loki-http-api/#ingest-logs */
 function lintLokiPush({ config, at }: ReadReceiver, { findings }: Decoder): void {

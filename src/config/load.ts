@@ -38,7 +38,7 @@ export interface ParseOptions {
 
 /** Never throws: what is wrong is a finding. Pure but for `readFile`. */
 export function parseConfig(text: string, options: ParseOptions): Loaded {
-  const compat = options.compat ?? /^compat:[ \t]*["']?exporter\b/m.test(text);
+  const compat = options.compat ?? /^["']?compat["']?:[ \t]*["']?exporter\b/m.test(text);
   const opened = openSource(options.file, text);
   const raw = compat ? expandRaw(text, options.env) : undefined;
   const expanded = editSource(opened, raw?.edits ?? []);
@@ -191,7 +191,7 @@ function assemble(
   const own = sidecar && readSidecar(sidecar, options, decoder);
   return {
     ...rest,
-    compat: decoder.compat ? "exporter" : top.compat,
+    compat: decoder.compat ? "exporter" : options.compat === false ? "none" : top.compat,
     namespaces: [...new Set(namespace === "" ? namespaces : [namespace, ...namespaces])],
     lookupTimeoutMs: lookupTimeout,
     shutdownTimeoutMs: shutdownTimeout,

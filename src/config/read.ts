@@ -17,6 +17,8 @@ export interface Read {
 
 /** A file has more mistakes than this when it is no config at all. */
 const MOST_MENDED = 50;
+/** Each mistake costs another parse. */
+const LARGE = 200_000;
 
 export function readTree(
   first: Source,
@@ -34,7 +36,7 @@ export function readTree(
     if (!parsed) return { source, root: undefined, cutAt };
     const fault = faultOf(parsed);
     if (!fault) return { source, root: build(parsed, source, findings, options), cutAt };
-    const mended = round < MOST_MENDED ? mend(source.text, fault) : undefined;
+    const mended = round < (source.text.length > LARGE ? 5 : MOST_MENDED) ? mend(source.text, fault) : undefined;
     if (!mended) return broken(fault.at, fault.message);
     const { edits, ...finding } = mended;
     const next = editSource(source, edits);

@@ -51,11 +51,15 @@ const host = (value: string) => /^["']?https?:\/\/[^/\s"'?#@]+(?=[/?#"']|$)/.exe
 const secretMap = (node: Node) =>
   node.kind === "map" && node.entries.every(({ key }) => key === "env" || key === "file");
 
+/** Nobody reads a longer one. */
+const LONGEST_LINE = 4_000;
+
 /** The line with `offset` in it, at most 160 characters of it. */
 export function excerptAt(text: string, offset: number, spans: readonly Span[]): Excerpt {
   const start = text.lastIndexOf("\n", offset - 1) + 1;
   const found = text.indexOf("\n", offset);
   const end = found === -1 ? text.length : found;
+  if (end - start > LONGEST_LINE) return { text: "", caret: 1 };
   let shown = "";
   let caret = offset - start;
   let at = start;
@@ -109,7 +113,8 @@ export function scrub<F extends { readonly message: string; readonly hint?: stri
 ): F {
   const start = text.lastIndexOf("\n", offset - 1) + 1;
   const end = text.indexOf("\n", offset);
-  const spans = looksSecret(text.slice(start, end === -1 ? text.length : end), start);
+  const line = text.slice(start, end === -1 ? text.length : end);
+  const spans = line.length > LONGEST_LINE ? [] : looksSecret(line, start);
   const all = [...hiddenTexts(text, spans, new Map()), ...hidden];
   const clean = (words: string) => all.reduce((left, [from, to]) => left.replaceAll(from, () => to), words);
   return {

@@ -38,6 +38,8 @@ export interface Entry {
   readonly key: string;
   readonly at: number;
   readonly value: Node;
+  /** The value is there to be referred to. */
+  readonly anchored?: boolean;
 }
 
 export interface Mapping extends Placed {
@@ -185,7 +187,8 @@ export function buildTree(
         });
         own.delete(key);
       }
-      own.set(key, { key, at, value: build(pair.value, pair.key?.range[1] ?? at) });
+      const anchored = pair.value !== null && !isAlias(pair.value) && pair.value.anchor !== undefined;
+      own.set(key, { key, at, value: build(pair.value, pair.key?.range[1] ?? at), ...(anchored && { anchored }) });
     }
     return [...own.values(), ...[...merged.values()].filter((entry) => !own.has(entry.key))];
   }

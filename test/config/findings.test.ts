@@ -51,6 +51,7 @@ const ROWS: readonly Row[] = [
   // Top level
   { name: "unknown key", yaml: `foo: 1\n${REST}`, findings: ["1:1 error unknown-key"] },
   { name: "a place for anchors", yaml: `x-common: &a 1\n${REST}`, findings: [] },
+  { name: "an anchor under a name of its own", yaml: `common: &a 1\n${REST}`, findings: [] },
   { name: "another case", yaml: `LogFormat: json\n${REST}`, findings: ["1:1 warning alias-key"] },
   { name: "trottlePeriod", yaml: `trottlePeriod: 5\n${REST}`, findings: ["1:1 warning alias-key"] },
   { name: "throttlePeriod", yaml: `throttlePeriod: 5\n${REST}`, findings: ["1:1 warning alias-key"] },

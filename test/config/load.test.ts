@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { loadInChild } from "../../src/config/child.ts";
@@ -297,6 +297,52 @@ c.yaml:4:1 warning alias-key: \`logformat\` is spelt \`logFormat\`
 test("a hostile file makes a bounded answer", () => {
   const { findings } = parse(Array.from({ length: 5_000 }, (_, index) => `k${index}: 1`).join("\n"));
   expect(findings.length).toBe(500);
+});
+
+test("no text makes it throw, and nothing is refused without a reason", () => {
+  const bits = [
+    "\t",
+    "{",
+    "}",
+    "]",
+    ":",
+    "- ",
+    "\n",
+    "  ",
+    "'",
+    '"',
+    "*",
+    "&a",
+    "#",
+    "|",
+    "{{",
+    "\u0024{",
+    "：",
+    "\r\n",
+    "---\n",
+    "<<: ",
+    "@",
+  ];
+  const seed = readFileSync(join(import.meta.dir, "../../configs/webhook.yaml"), "utf8");
+  let state = 1;
+  const random = (below: number) => {
+    state = (state * 1_103_515_245 + 12_345) & 0x7fff_ffff;
+    return (state >> 8) % below;
+  };
+  for (let round = 0; round < 150; round++) {
+    let yaml = seed;
+    for (let edits = random(4); edits >= 0; edits--) {
+      const at = random(yaml.length);
+      yaml = yaml.slice(0, at) + bits[random(bits.length)] + yaml.slice(at + random(10));
+    }
+    const { config, findings } = parse(yaml);
+    if (!config)
+      expect(
+        findings.map(({ severity }) => severity),
+        yaml,
+      ).toContain("error");
+    for (const { line, column } of findings) expect(Math.min(line, column), yaml).toBeGreaterThan(0);
+  }
 });
 
 describe("a child", () => {
