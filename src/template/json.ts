@@ -57,15 +57,19 @@ function floatJson(value: number, bits: 32 | 64): string {
   return formatFloat(value, exponents ? "e" : "f", -1, 32).replace(/e-0(\d)$/, "e-$1");
 }
 
+/** Go looks for cycles from here on, and deeper data is not worth telling apart. */
+const MAX_DEPTH = 1000;
+
 /** As json.Marshal; throws GoError for what JSON cannot hold. `html` escapes `<`, `>` and `&`. */
 export function encodeJson(value: Value, html: boolean): string {
-  const text = encode(value, html);
+  const text = encode(value, html, 0);
   checkLength(text.length);
   return text;
 }
 
-function encode(value: Value, html: boolean): string {
+function encode(value: Value, html: boolean, depth: number): string {
   spend(1);
+  if (depth > MAX_DEPTH) throw new GoError(`json: unsupported value: encountered a cycle via ${typeName(value)}`);
   switch (typeof value) {
     case "string":
       return quoteJson(value, html);
@@ -76,11 +80,11 @@ function encode(value: Value, html: boolean): string {
     case "undefined":
       return "null";
     default:
-      return value === null ? "null" : encodeObject(value, html);
+      return value === null ? "null" : encodeObject(value, html, depth + 1);
   }
 }
 
-function encodeObject(value: Exclude<Value & object, null>, html: boolean): string {
+function encodeObject(value: Exclude<Value & object, null>, html: boolean, depth: number): string {
   if (value instanceof Num) {
     const { kind } = value.type;
     if (kind !== "float64" && kind !== "float32") return String(value.value);
@@ -89,22 +93,24 @@ function encodeObject(value: Exclude<Value & object, null>, html: boolean): stri
   if (value instanceof Str) return quoteJson(value.value, html);
   if (value instanceof Bytes) return `"${Buffer.from(value.data).toString("base64")}"`;
   if (value instanceof Slice) {
-    return value.isNil ? "null" : `[${value.items.map((item) => encode(item, html)).join(",")}]`;
+    return value.isNil ? "null" : `[${value.items.map((item) => encode(item, html, depth)).join(",")}]`;
   }
   if (value instanceof Dict) {
     if (value.isNil) return "null";
-    const members = sortedKeys(value).map((key) => `${quoteJson(key, html)}:${encode(value.entries.get(key), html)}`);
+    const members = sortedKeys(value).map(
+      (key) => `${quoteJson(key, html)}:${encode(value.entries.get(key), html, depth)}`,
+    );
     return `{${members.join(",")}}`;
   }
   if (value instanceof Ptr) {
     const { elem } = value.type;
-    return value.native === null || elem === undefined ? "null" : encode(elem.box(value.native, true), html);
+    return value.native === null || elem === undefined ? "null" : encode(elem.box(value.native, true), html, depth);
   }
   if (value instanceof Complex) throw new GoError(`json: unsupported type: ${typeName(value)}`);
-  return encodeStruct(value, html);
+  return encodeStruct(value, html, depth);
 }
 
-function encodeStruct(value: Struct, html: boolean): string {
+function encodeStruct(value: Struct, html: boolean, depth: number): string {
   const at = timeOf(value);
   if (at !== undefined) {
     try {
@@ -120,7 +126,7 @@ function encodeStruct(value: Struct, html: boolean): string {
   for (const field of value.type.fields ?? []) {
     if (field.unexported === true) continue;
     const item = field.type.box(field.get(value.native), value.addressable);
-    members.push(`${quoteJson(field.name, html)}:${encode(item, html)}`);
+    members.push(`${quoteJson(field.name, html)}:${encode(item, html, depth)}`);
   }
   return `{${members.join(",")}}`;
 }

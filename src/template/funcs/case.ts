@@ -74,6 +74,7 @@ function isSeparator(char: string): boolean {
 }
 
 function title(text: string): string {
+  if (isAscii(text)) return text.replace(/(^|[^0-9A-Za-z_])[a-z]/g, (found) => found.toUpperCase());
   let previous = " ";
   return mapRunes(text, (char) => {
     const out = isSeparator(previous) ? toTitle(char) : char;
@@ -133,7 +134,8 @@ function isConnector(char: string): boolean {
 function camelCase(text: string): string {
   const chars = Array.from(text, runeOf);
   const lead = chars.findIndex((char) => !isConnector(char));
-  if (lead < 0) return chars.join("");
+  // Go writes the last connector of nothing but connectors twice.
+  if (lead < 0) return chars.join("") + (chars.at(-1) ?? "");
   let out = chars.slice(0, lead).join("");
   let current = chars[lead] ?? "";
   let capitals = isUpper(current);

@@ -1,4 +1,6 @@
 /** sprig's date functions. */
+// Gives time.Time its methods, so that what these functions return prints.
+import "../time-type.ts";
 import { budget } from "../budget.ts";
 import { addDuration, formatTime, fromMillis, inZone, subtract, unixTime } from "../gotime.ts";
 import { formatDuration, parseDuration, roundDuration } from "../gotime-duration.ts";

@@ -113,6 +113,7 @@ function abbrevBoth(left: number, right: number, text: string): string {
 
 /** goutils looks at bytes and writes what is left as characters, so other text than ASCII is mangled. */
 function deleteSpace(text: string): string {
+  if (isAscii(text)) return text.replace(/[\t\n\v\f\r ]+/g, "");
   const bytes = toByteString(text);
   let out = "";
   for (const byte of bytes) if (!isSpace(byte)) out += byte;
@@ -184,6 +185,13 @@ function indent(spaces: number, text: string): string {
   return pad + replaceAll("\n", `\n${pad}`, text);
 }
 
+const NO_ESCAPES = /^[ !#-[\]-~]*$/;
+
+function quoteText(value: Value): string {
+  const text = textOf(value);
+  return NO_ESCAPES.test(text) ? `"${text}"` : quote(text);
+}
+
 function quoteEach(values: readonly Value[], each: (value: Value) => string): string {
   return joinTexts(values.filter((value) => value !== null && value !== undefined).map(each), " ");
 }
@@ -227,7 +235,7 @@ export const stringFuncs: FuncMap = {
   contains: fn([P.string, P.string], (part, value) => bool(part, value, (a, b) => b.includes(a))),
   hasPrefix: fn([P.string, P.string], (part, value) => bool(part, value, (a, b) => b.startsWith(a))),
   hasSuffix: fn([P.string, P.string], (part, value) => bool(part, value, (a, b) => b.endsWith(a))),
-  quote: variadic([], P.any, (...values) => quoteEach(values, (value) => quote(textOf(value)))),
+  quote: variadic([], P.any, (...values) => quoteEach(values, quoteText)),
   squote: variadic([], P.any, (...values) => quoteEach(values, (value) => `'${formatValue(value)}'`)),
   cat: variadic([], P.any, (...values) => quoteEach(values, formatValue)),
   indent: fn([P.int, P.string], indent),
