@@ -327,12 +327,15 @@ export function createWatch(target: WatchTarget, settings: WatchSettings, host: 
       if (deniedBefore) logger.info("the API server lets Petrel watch events now", { watch: target.name });
       deniedBefore = false;
 
+      const scanner = createLineScanner({ limit: MAX_LINE, line: takeLine, tooLong });
       let probedAt = began;
       let probing = false;
       let probeFrom = from;
       ticker = setInterval(() => {
         const now = host.now();
-        if (now - began > seconds * 1_000 + timing.overdue) {
+        // A line that still trickles in is let in: begun again, it would be as slow.
+        const arriving = scanner.pending > 0 && now - lastByteAt < timing.silence;
+        if (now - began > seconds * 1_000 + timing.overdue && !arriving) {
           control.abort(new Reconnect("overdue", "the API server did not end the watch in time"));
         } else if (!probing && now - Math.max(lastByteAt, probedAt) >= timing.silence) {
           probing = true;
@@ -348,7 +351,6 @@ export function createWatch(target: WatchTarget, settings: WatchSettings, host: 
         }
       }, timing.tick);
 
-      const scanner = createLineScanner({ limit: MAX_LINE, line: takeLine, tooLong });
       const reader = stream.body.getReader();
       for (;;) {
         const { done, value } = await reader.read();
