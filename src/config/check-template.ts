@@ -2,6 +2,9 @@
 import { compileForEvent } from "../event-data.ts";
 import type { TemplateFault } from "./lint-templates.ts";
 
+/** `template: NAME:LINE:COLUMN: `, which says nothing that a finding does not. */
+const GO_PREFIX = /^template: [^:]*:\d+(?::\d+)?: */;
+
 /** Undefined when it compiles, or when the engine cannot say where it does not. */
 export function checkTemplate(text: string): TemplateFault | undefined {
   try {
@@ -12,7 +15,11 @@ export function checkTemplate(text: string): TemplateFault | undefined {
     if (!(error instanceof Error && error.name === "TemplateError" && "line" in error && "column" in error))
       return undefined;
     const line = Number(error.line);
-    return { line, column: characters(text.split("\n")[line - 1] ?? "", Number(error.column)), message: error.message };
+    return {
+      line,
+      column: characters(text.split("\n")[line - 1] ?? "", Number(error.column)),
+      message: error.message.replace(GO_PREFIX, ""),
+    };
   }
 }
 

@@ -59,7 +59,8 @@ export function parseConfig(text: string, options: ParseOptions): Loaded {
   const { source, root, cutAt } = readTree(expanded, findings, { ...(!compat && { env: options.env }), readFile });
   const decoder: Decoder = { compat, findings, env: options.env, readFile, nodes: new Map(), meant: [] };
   const config = root || !findings.fatal ? readConfig(root, source.text, options, decoder) : undefined;
-  const listed = findings.list(root ? secretSpans(root, source.origin) : []);
+  const secrets = decoder.meant.filter(({ kind }) => kind === "secret").map(({ node }) => node);
+  const listed = findings.list(root ? secretSpans(root, secrets, source.origin) : []);
   const refused = config?.strict === true && listed.findings.some(({ severity }) => severity === "error");
   const loaded = { file: options.file, ...listed };
   if (!config || findings.fatal || refused) return loaded;

@@ -90,7 +90,9 @@ function readReceiver(
   const { findings } = decoder;
   const bySpelling = new Map<string, SinkDefinition>();
   for (const sink of sinks) for (const key of [sink.name, ...(sink.aliases ?? [])]) bySpelling.set(key, sink);
-  const absent = node.entries.filter((entry) => Object.hasOwn(ABSENT_SINKS, entry.key) && !bySpelling.has(entry.key));
+  const absent = node.entries.filter(
+    ({ key }) => Object.hasOwn(ABSENT_SINKS, key.toLowerCase()) && !bySpelling.has(key),
+  );
   const known = [...COMMON_KEYS, ...bySpelling.keys()];
   const misspelt = findMisspelt(node, known, [...bySpelling.keys(), ...Object.keys(ABSENT_SINKS)]);
   const rest: Mapping = {
@@ -144,7 +146,7 @@ function readReceiver(
       severity: "error",
       code: "sink-not-available",
       at: entry.at,
-      message: `${label}: Petrel cannot deliver to ${ABSENT_SINKS[entry.key]} yet`,
+      message: `${label}: Petrel cannot deliver to ${ABSENT_SINKS[entry.key.toLowerCase()]} yet`,
       hint: `there are: ${sinks.map((sink) => sink.name).join(", ")}`,
       fatal: first === undefined,
     });

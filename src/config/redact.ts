@@ -1,5 +1,5 @@
 /** The offending line of a finding, without the secrets in it. */
-import type { Node } from "./tree.ts";
+import type { Node, Scalar } from "./tree.ts";
 
 export interface Excerpt {
   readonly text: string;
@@ -13,24 +13,36 @@ export interface Span {
   readonly end: number;
 }
 
-/** Keys whose values are secret, or may carry one (URLs), wherever they stand. */
-export const SECRET_KEY =
-  /pass(?:word|sword|wd|phrase)?$|token|secret|credential|authorization|cookie|(?:api|access|auth|private|routing|integration)[-_]?key|^x-.*key$|^url$|endpoint|webhook-?_?url|^hosts?$|proxy/i;
+/** Keys whose values are secret, wherever they stand. */
+const SECRET =
+  /pass(?:word|sword|wd|phrase)?$|token|secret|credential|authorization|cookie|(?:api|access|auth|private|routing|integration)[-_]?key|^x-.*key$/i;
+/** Keys whose values are addresses, which may carry a secret. */
+const ADDRESS = /^url$|endpoint|webhook-?_?url|proxy/i;
+const HOST = /^hosts?$|^brokers?$/i;
 
-/** Spans of the values that stand under keys which say that they are secret. */
-export function secretSpans(node: Node, origin: (offset: number) => number): Span[] {
+/** Whether the value under this key is, or may hold, what must not be shown. */
+export const isSecretKey = (key: string) => SECRET.test(key) || ADDRESS.test(key) || HOST.test(key);
+
+/** Spans of the values that are secret by their key, or known to be by their schema. */
+export function secretSpans(node: Node, known: Iterable<Scalar>, origin: (offset: number) => number): Span[] {
   const spans: Span[] = [];
+  const hide = (one: Scalar) => {
+    // A reference to a variable or a file is no secret; it is what people need to see.
+    if (one.end === one.start || isReference(one.source)) return;
+    spans.push({ start: origin(one.start) + host(one.source), end: origin(one.end) });
+  };
+  for (const one of known) hide(one);
   const visit = (one: Node, secret: boolean) => {
     if (one.kind === "scalar") {
-      if (secret && one.end > one.start && !isReference(one.source)) {
-        const shown = host(one.source);
-        spans.push({ start: origin(one.start) + shown, end: origin(one.end) });
-      }
+      if (secret) hide(one);
     } else if (one.kind === "list") for (const item of one.items) visit(item, secret);
     else {
       for (const { key, value } of one.entries) {
         const reference = secret && (key === "env" || key === "file");
-        visit(value, !reference && (secret || SECRET_KEY.test(key)) && !(value.kind === "map" && !secretMap(value)));
+        visit(
+          value,
+          !reference && (secret || mayHoldSecret(key, value)) && !(value.kind === "map" && !secretMap(value)),
+        );
       }
     }
   };
@@ -46,6 +58,12 @@ function isReference(source: string): boolean {
 
 /** Characters of a URL that may be shown: its scheme and host, if nobody's name stands before the host. */
 const host = (value: string) => /^["']?https?:\/\/[^/\s"'?#@]+(?=[/?#"']|$)/.exec(value)?.[0].length ?? 0;
+
+const mayHoldSecret = (key: string, value: Node) =>
+  isSecretKey(key) && !(HOST.test(key) && value.kind === "scalar" && isPlainAddress(value.source));
+
+/** `host` or `host:port`, which is no secret; neither is a pattern for a host. */
+const isPlainAddress = (value: string) => /^["']?[\^(]?[\w.*|-]*\)?\$?(?::\d+)?["']?$/.test(value);
 
 /** `webhook: {endpoint…}` under a key that looks secret is a block of settings, not a secret. */
 const secretMap = (node: Node) =>
@@ -131,7 +149,8 @@ function looksSecret(line: string, start: number): Span[] {
     /(["']?([\w.-]+)["']?\s*:\s*)("[^"]*"?|'[^']*'?|(?![\s{}[\],])(?:\$\{[^}]*\}|[^,}])*)/g,
   )) {
     const [, lead = "", key = "", value = ""] = match;
-    if (!SECRET_KEY.test(key) || isReference(value.trimEnd())) continue;
+    if (!isSecretKey(key) || isReference(value.trimEnd())) continue;
+    if (HOST.test(key) && isPlainAddress(value.trimEnd())) continue;
     const from = start + match.index + lead.length;
     spans.push({ start: from + host(value), end: from + value.trimEnd().length });
   }

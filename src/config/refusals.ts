@@ -2,7 +2,7 @@
 import type { z } from "zod";
 import { type Decoder, type Path, pathKey } from "./decode.ts";
 import { nearest } from "./nearest.ts";
-import { SECRET_KEY } from "./redact.ts";
+import { isSecretKey } from "./redact.ts";
 import type { Node } from "./tree.ts";
 
 type Issue = z.core.$ZodIssue;
@@ -51,7 +51,7 @@ function isMisspelt(key: string, path: Path, parent: Node | undefined, decoder: 
 
 function isSecret(path: Path, decoder: Decoder): boolean {
   return (
-    SECRET_KEY.test(String(path.at(-1))) ||
+    isSecretKey(String(path.at(-1))) ||
     decoder.meant.some((one) => one.kind === "secret" && pathKey(one.path) === pathKey(path))
   );
 }
