@@ -15,7 +15,7 @@ export interface Span {
 
 /** Keys whose values are secret, wherever they stand. */
 const SECRET =
-  /pass(?:word|sword|wd|phrase)?$|token|secret|credential|authorization|cookie|(?:api|access|auth|private|routing|integration)[-_]?key|^x-.*key$/i;
+  /pass(?:word|sword|wd|phrase)?$|token|secret|credential|authorization|(?:^|[-_])auth(?:[-_]|$)|cookie|(?:api|access|auth|private|routing|integration)[-_]?key|^x-.*key$/i;
 /** Keys whose values are addresses, which may carry a secret. */
 const ADDRESS = /^url$|endpoint|webhook-?_?url|proxy/i;
 const HOST = /^hosts?$|^brokers?$/i;
@@ -52,7 +52,7 @@ export function secretSpans(node: Node, known: Iterable<Scalar>, origin: (offset
 
 /** A value that only refers to variables and files: no secret, and what people need to see. */
 function isReference(source: string): boolean {
-  const rest = source.replace(/\$\{[^}]*\}|\$\w+/g, "");
+  const rest = source.replace(/\$\{[^}]*\}|\$[A-Z_][A-Z0-9_]*\b/g, "");
   return rest !== source && /^["']?(?:Bearer|Basic|Token)?\s*["']?$/.test(rest);
 }
 
@@ -115,7 +115,12 @@ export function hiddenTexts(
       if (form.length >= SHORTEST) texts.set(form, shown);
     }
   };
-  for (const { start, end } of spans) hide(unquoted(text.slice(start, end)), "[secret]");
+  for (const { start, end } of spans) {
+    const hidden = unquoted(text.slice(start, end));
+    hide(hidden, "[secret]");
+    // A dollar sign in a password names a variable that nobody has.
+    for (const [, name = ""] of hidden.matchAll(/\$\{?([^\s{}$]+)/g)) hide(name, "[secret]");
+  }
   for (const [value, written] of values) hide(value, written);
   return [...texts].sort(([a], [b]) => b.length - a.length);
 }

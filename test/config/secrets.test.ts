@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { parseConfig } from "../../src/config/load.ts";
 import { describeFindings, findingsJson } from "../../src/config/report.ts";
 
-const MARK = "s3cr3t-MARK-0123456789";
+const MARK = "s3cr3t_MARK_0123456789";
 
 /** All that a person or a program gets to see. */
 function said(yaml: string, env: Record<string, string> = {}, compat = false): string {
@@ -22,6 +22,7 @@ const CASES: Readonly<Record<string, string>> = {
   "in a URL that is none": hook(`webhook: { endpoint: "htp://x/${MARK}" }`),
   "in a URL beside a mistake": hook(`webhook: { endpoint: "http://x/${MARK}", fooo: 1 }`),
   "as a user's password in a URL": hook(`webhook: { endpoint: "http://u:${MARK}@x/", fooo: 1 }`),
+  "as a variable that nobody has": hook(`webhook: { endpoint: "http://x", proxy: "a$${MARK}" }`),
   "as a proxy of the wrong type": hook(`webhook:\n  endpoint: http://x\n  proxy: [${MARK}]`),
   "beside an unknown key": hook(`webhook: { endpoint: "http://x", proxy: ${MARK}, fooo: 1 }`),
   "in an unknown key": hook(`webhook: { endpoint: "http://x", bearerToken: ${MARK} }`),
