@@ -1,51 +1,21 @@
-/** Templates: what the engine refuses, and fields that no event has. */
+/** Templates: what the engine says of each, in its place in the file. */
 import type { Decoder, Meant } from "./decode.ts";
-import { nearest } from "./nearest.ts";
 import type { Scalar } from "./tree.ts";
 
 /** What is wrong with a template; line and column count from 1 within it. */
 export interface TemplateFault {
+  readonly code: string;
   readonly line: number;
   readonly column: number;
   readonly message: string;
+  readonly hint?: string;
 }
 
-/** What stands at the root of a template's data: the exporter's EnhancedEvent in Go. */
-const FIELDS = [
-  "Name Namespace UID ResourceVersion Labels Annotations CreationTimestamp ObjectMeta TypeMeta GenerateName SelfLink",
-  "Generation DeletionTimestamp DeletionGracePeriodSeconds OwnerReferences Finalizers ManagedFields",
-  "Reason Message Type Count Action ReportingController ReportingInstance Source FirstTimestamp LastTimestamp EventTime",
-  "Series Related ClusterName InvolvedObject Event Kind APIVersion",
-  "GetTimestampMs GetTimestampISO8601 ToJSON DeDot GetName GetNamespace GetUID GetResourceVersion GetLabels",
-  "GetAnnotations GetCreationTimestamp GetGenerateName GetGeneration GetSelfLink GetDeletionTimestamp GetObjectMeta",
-  "GetDeletionGracePeriodSeconds GetOwnerReferences GetFinalizers GetManagedFields GetObjectKind String",
-].flatMap((line) => line.split(" "));
-const OBJECT_FIELDS =
-  "Kind Namespace Name UID APIVersion ResourceVersion FieldPath Labels Annotations OwnerReferences Deleted ObjectReference String GroupVersionKind GetObjectKind".split(
-    " ",
-  );
-const KNOWN = new Set(FIELDS);
-const KNOWN_OF_OBJECT = new Set(OBJECT_FIELDS);
+export type CheckTemplate = (text: string, compat: boolean) => readonly TemplateFault[];
 
 const UNRENDERED = /\.(?:Values|Release|Chart|Capabilities)\b/;
 
-/** JSON's names of what Go calls otherwise. */
-const GO_NAMES: Readonly<Record<string, string>> = {
-  ReportingComponent: "ReportingController",
-  reportingComponent: "ReportingController",
-  Metadata: "ObjectMeta",
-  metadata: "ObjectMeta",
-  Component: "Source.Component",
-  Host: "Source.Host",
-  Object: "InvolvedObject",
-};
-
-export function lintTemplate(
-  { node, path }: Meant,
-  text: string,
-  decoder: Decoder,
-  check: (text: string) => TemplateFault | undefined,
-): void {
+export function lintTemplate({ node, path }: Meant, text: string, decoder: Decoder, check: CheckTemplate): void {
   if (!node.text.includes("{{")) return;
   if (UNRENDERED.test(node.text)) {
     decoder.findings.add({
@@ -57,62 +27,16 @@ export function lintTemplate(
     });
     return;
   }
-  const fault = check(node.text);
-  if (fault) {
-    const offset = offsetOf(node.text, fault.line, fault.column);
+  for (const { code, line, column, message, hint } of check(node.text, decoder.compat)) {
+    const without = path.at(-2) === "headers" ? "the header is not rendered" : "nothing is delivered";
     decoder.findings.add({
       severity: "error",
-      code: "bad-template",
-      at: placeIn(node, text, offset),
-      message: `template: ${fault.message}`,
-      hint:
-        path.at(-2) === "headers"
-          ? "until it is mended the header is not rendered"
-          : "until it is mended nothing is delivered",
-    });
-    return;
-  }
-  for (const { name, at, wrong } of strangeFields(node.text)) {
-    decoder.findings.add({
-      severity: "error",
-      code: "unknown-field",
-      at: placeIn(node, text, at),
-      message: `no event has a field \`.${name}\`: the template fails for every event`,
-      hint: wrong ? `did you mean \`.${wrong}\`?` : "fields have Go's names, as in `.InvolvedObject.Kind`",
+      code,
+      at: placeIn(node, text, offsetOf(node.text, line, column)),
+      message,
+      hint: hint ?? `until it is mended ${without}`,
     });
   }
-}
-
-/** Fields of the event that are no event's, outside of blocks that change what `.` is. */
-function* strangeFields(text: string): Generator<{ name: string; at: number; wrong: string | undefined }> {
-  const blocks: boolean[] = [];
-  for (const action of text.matchAll(/\{\{-?\s*([\s\S]*?)\s*-?\}\}/g)) {
-    const body = action[1] ?? "";
-    if (body.startsWith("/*")) continue;
-    const word = /^(range|with|define|block|if|end|else)\b/.exec(body)?.[1];
-    if (word === "end") blocks.pop();
-    const dotIsEvent = !blocks.includes(true) && word !== "define";
-    if (word && word !== "end" && word !== "else") blocks.push(word !== "if");
-    if (!dotIsEvent) continue;
-    const start = action.index + action[0].indexOf(body);
-    // Text within quotes is no field; as many blanks keep the offsets.
-    const code = body.replace(/"(?:[^"\\]|\\.)*"|`[^`]*`/g, (quoted) => " ".repeat(quoted.length));
-    for (const match of code.matchAll(/(?<![\w)$.\]])\.([A-Za-z_]\w*)(?:\.([A-Za-z_]\w*))?/g)) {
-      const [, root = "", below] = match;
-      const at = start + match.index;
-      if (!KNOWN.has(root)) yield { name: root, at, wrong: correct(root, below) };
-      else if (root === "InvolvedObject" && below && !KNOWN_OF_OBJECT.has(below)) {
-        const near = nearest(below, OBJECT_FIELDS);
-        yield { name: `InvolvedObject.${below}`, at, wrong: near && `InvolvedObject.${near}` };
-      }
-    }
-  }
-}
-
-function correct(root: string, below: string | undefined): string | undefined {
-  const name = GO_NAMES[root] ?? nearest(root, FIELDS);
-  if (name !== "InvolvedObject" || !below) return name;
-  return `InvolvedObject.${nearest(below, OBJECT_FIELDS) ?? below}`;
 }
 
 function offsetOf(text: string, line: number, column: number): number {

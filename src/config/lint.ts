@@ -2,7 +2,7 @@
 import type { Decoder } from "./decode.ts";
 import { lintPattern } from "./lint-patterns.ts";
 import { lintRoute } from "./lint-route.ts";
-import { lintTemplate, type TemplateFault } from "./lint-templates.ts";
+import { type CheckTemplate, lintTemplate } from "./lint-templates.ts";
 import type { ReadReceiver } from "./receivers.ts";
 import type { Route } from "./schema.ts";
 import type { Mapping, Node } from "./tree.ts";
@@ -16,7 +16,7 @@ export interface Linted {
   readonly decoder: Decoder;
   /** What was parsed. */
   readonly text: string;
-  readonly checkTemplate: (text: string) => TemplateFault | undefined;
+  readonly checkTemplate: CheckTemplate;
 }
 
 export function lint(linted: Linted): void {

@@ -9,7 +9,7 @@ import { type Decoder, decode, type Path, pathKey, resolveKeys } from "./decode.
 import { type Env, expandRaw } from "./env.ts";
 import { type Findings, gatherFindings } from "./findings.ts";
 import { lint } from "./lint.ts";
-import type { TemplateFault } from "./lint-templates.ts";
+import type { CheckTemplate } from "./lint-templates.ts";
 import { readTree } from "./read.ts";
 import { type ReadReceiver, readReceivers } from "./receivers.ts";
 import { secretSpans } from "./redact.ts";
@@ -32,8 +32,8 @@ export interface ParseOptions {
   readonly sinks?: readonly SinkDefinition[];
   /** Content of a file that the config names; undefined when it cannot be read. Default: none can. */
   readonly readFile?: (path: string) => string | undefined;
-  /** What is wrong with a template; undefined when nothing is. Default: nothing is. */
-  readonly checkTemplate?: (text: string) => TemplateFault | undefined;
+  /** What is wrong with a template. Default: what the engine says. */
+  readonly checkTemplate?: CheckTemplate;
 }
 
 /** Never throws: what is wrong is a finding. Pure but for `readFile`. */
@@ -83,7 +83,7 @@ export function loadConfig(file: string, { path = file, ...options }: LoadOption
     const reason = error instanceof Error && "code" in error ? error.code : "unknown reason";
     throw new ConfigError(`config ${file} cannot be read (${reason}); check the path and its permissions`);
   }
-  return parseConfig(text, { checkTemplate, ...options, file, readFile: readText });
+  return parseConfig(text, { ...options, file, readFile: readText });
 }
 
 function readText(path: string): string | undefined {
@@ -115,8 +115,8 @@ function readConfig(root: Node | undefined, text: string, options: ParseOptions,
   const parts = { receivers: keys.get("receivers"), route: keys.get("route") };
   const receivers = parts.receivers ? readReceivers(parts.receivers.value, options.sinks ?? registry, decoder) : [];
   const route = parts.route ? readRoute(parts.route.value, decoder) : EMPTY_ROUTE;
-  const checkTemplate = options.checkTemplate ?? (() => undefined);
-  if (route) lint({ root: node, keys, route, receivers, decoder, text, checkTemplate });
+  const check = options.checkTemplate ?? checkTemplate;
+  if (route) lint({ root: node, keys, route, receivers, decoder, text, checkTemplate: check });
   if (!top || !route) return undefined;
   return assemble(top, route, receivers, options, decoder);
 }

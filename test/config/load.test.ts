@@ -236,7 +236,7 @@ describe("a template's fault is told in its place", () => {
     const { findings } = parseConfig(yaml, {
       file: "c",
       env: { FOO: "longer" },
-      checkTemplate: () => ({ line, column, message: "x" }),
+      checkTemplate: () => [{ code: "c", line, column, message: "x" }],
     });
     return findings.map((finding) => [finding.line, finding.column, finding.message]);
   };
@@ -254,7 +254,7 @@ describe("a template's fault is told in its place", () => {
     ["after a variable", "$FOO {{ .X", [1, 8], [6, 12]],
   ];
   for (const [name, layout, [line, column], [wantedLine, wantedColumn]] of rows) {
-    test(name, () => expect(place(layout, line, column)).toEqual([[wantedLine, wantedColumn, "template: x"]]));
+    test(name, () => expect(place(layout, line, column)).toEqual([[wantedLine, wantedColumn, "x"]]));
   }
 });
 
