@@ -1,6 +1,6 @@
 /** Go's encoding/json over our values: order of keys, escapes, numbers. */
 import { checkLength, spend } from "./budget.ts";
-import { toBytes } from "./bytes.ts";
+import { compareStrings, toBytes } from "./bytes.ts";
 import { formatFloat } from "./float.ts";
 import { timeJson } from "./gotime.ts";
 import { typeName } from "./print.ts";
@@ -131,7 +131,7 @@ function encodeStruct(value: Struct, html: boolean, depth: number): string {
   return `{${members.join(",")}}`;
 }
 
-/** Plain data in its own order of keys; a Map for keys like `10`, which an object would put first. */
+/** Plain data in its own order of keys. */
 export function encodePlain(data: unknown, html: boolean): string {
   spend(1);
   switch (typeof data) {
@@ -146,7 +146,10 @@ export function encodePlain(data: unknown, html: boolean): string {
       if (data === null) return "null";
       if (Array.isArray(data)) return `[${data.map((item) => encodePlain(item, html)).join(",")}]`;
       const members: string[] = [];
-      for (const [key, item] of data instanceof Map ? data : Object.entries(data)) {
+      const entries = data instanceof Map ? [...data] : Object.entries(data);
+      // JavaScript puts keys like "10" first and by number: they are of a map, whose keys Go sorts.
+      if (/^[0-9]+$/.test(String(entries[0]?.[0]))) entries.sort(([a], [b]) => compareStrings(String(a), String(b)));
+      for (const [key, item] of entries) {
         if (item !== undefined) members.push(`${quoteJson(String(key), html)}:${encodePlain(item, html)}`);
       }
       return `{${members.join(",")}}`;

@@ -64,10 +64,20 @@ function loadEngine(): typeof import("re2js") {
   return library;
 }
 
+/** Bytes that the states of one pattern's automaton may take; the engine allows itself 8 MiB. */
+const AUTOMATON_BYTES = 1 << 20;
+
+function bounded(compiled: RE2JS): RE2JS {
+  const { dfa } = compiled.re2();
+  dfa.stateBudget = AUTOMATON_BYTES;
+  dfa.memBudget = AUTOMATON_BYTES;
+  return compiled;
+}
+
 function compile(source: string): RE2JS {
   if (!source.isWellFormed()) throw new PatternError(`error parsing regexp: invalid UTF-8: \`${source}\``, undefined);
   try {
-    return loadEngine().RE2JS.compile(source);
+    return bounded(loadEngine().RE2JS.compile(source));
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     const respelled = respell(source);
@@ -75,7 +85,7 @@ function compile(source: string): RE2JS {
       throw new PatternError(message, hintFor(message));
     }
     try {
-      return loadEngine().RE2JS.compile(respelled.source);
+      return bounded(loadEngine().RE2JS.compile(respelled.source));
     } catch (second) {
       let shown = second instanceof Error ? second.message : String(second);
       for (const { from, to } of respelled.changes) shown = shown.replace(to, () => from);

@@ -35,14 +35,8 @@ function makeDict(values: readonly Value[]): Dict {
 
 function set(target: Dict, key: string, value: Value): Dict {
   if (target.isNil) throw new GoError("assignment to entry in nil map");
-  target.entries.set(key, stored(target, value));
+  target.entries.set(key, value ?? null);
   return target;
-}
-
-/** A map[string]string, which set() accepts where it is kinder than Go, holds strings only. */
-function stored(target: Dict, value: Value): Value {
-  if (target.type.elem?.kind !== "string" || typeof value === "string") return value ?? null;
-  throw new GoError(`cannot put ${typeName(value)} into ${target.type.name}`);
 }
 
 function filtered(source: Dict, keep: (key: string) => boolean): Dict {

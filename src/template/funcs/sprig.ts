@@ -57,7 +57,7 @@ function processZone(): Clock["zone"] {
 
 export function sprigFuncs(options: SprigOptions = {}): FuncMap {
   const {
-    clock = { now: () => performance.timeOrigin + performance.now(), zone: processZone() },
+    clock = { now: () => Date.now(), zone: processZone() },
     random = (count) => crypto.getRandomValues(new Uint8Array(count)),
     environment = process.env,
     allow = ["env", "crypto"],
