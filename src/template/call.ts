@@ -152,8 +152,8 @@ function constantFor(arg: Arg, param: Anything): { readonly value: unknown } | {
   }
 }
 
-/** The node that errors about the argument's value name: what Go has visited last. */
-function lastVisited(arg: Arg): Node {
+/** The node that errors about a value name: what Go has visited last to get it. */
+export function lastVisited(arg: Arg): Node {
   if (arg.type === "pipe") {
     const last = arg.commands.at(-1)?.args.at(-1);
     return last === undefined ? arg : lastVisited(last);
@@ -181,10 +181,10 @@ export function compileArgument(scope: Scope, arg: Arg, param: Anything, compile
     default: {
       const expr = compile(arg);
       const node = lastVisited(arg);
-      if (expr.type !== undefined && neverFits(unit, param, expr.type)) {
-        return report(scope, node, mismatch(param.type, expr.type.name));
-      }
       const evaluate: Eval = expr.eval;
+      if (expr.type !== undefined && neverFits(unit, param, expr.type)) {
+        return report(scope, node, mismatch(param.type, expr.type.name), evaluate);
+      }
       if (param.pass === "reflect") return (run, dot) => evaluate(run, dot, undefined);
       const to = converter(unit, param, node);
       return (run, dot) => to(evaluate(run, dot, undefined));

@@ -1,5 +1,6 @@
 /** Statements, compiled to closures. */
 import { budget, checkLength, spend } from "./budget.ts";
+import { lastVisited } from "./call.ts";
 import { type Eval, type Exec, errorAt, report, rethrow, type Scope, type Unit } from "./context.ts";
 import { compilePipe, setVariable } from "./expression.ts";
 import { elementType } from "./field.ts";
@@ -213,7 +214,7 @@ function compileRange(scope: Scope, node: BranchNode): Exec {
   const otherwise = node.otherwise === undefined ? undefined : compileList(inner(scope, scope.dot), node.otherwise);
   scope.variables.length = mark;
   const [firstName, secondName] = declared.map((variable) => variable.name);
-  const errorNode = node.pipe.commands.at(-1)?.args.at(-1) ?? node.pipe;
+  const errorNode = lastVisited(node.pipe);
 
   const bind = (run: Parameters<Exec>[0], top: number, key: Value, item: Value): void => {
     if (firstName === undefined) return;

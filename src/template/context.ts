@@ -86,11 +86,18 @@ export function rethrow(unit: Unit, node: Node, name: string, error: unknown): n
   throw error;
 }
 
-/** A problem known at load; the code that is compiled for it throws the same. */
-export function report(scope: Scope, node: Node, message: string): Eval {
+/** Tells of what is wrong for certain, found without data. */
+export function note(scope: Scope, node: Node, message: string): TemplateError {
   const error = errorAt(scope.unit, node, message);
   scope.unit.problems.push({ error, certain: !scope.conditional });
-  return () => {
+  return error;
+}
+
+/** Code for what is wrong for certain: it throws, unless `before` fails first. */
+export function report(scope: Scope, node: Node, message: string, before?: Eval): Eval {
+  const error = note(scope, node, message);
+  return (run, dot) => {
+    before?.(run, dot, undefined);
     throw new TemplateError(error.message, error.line, error.column);
   };
 }

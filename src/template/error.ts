@@ -11,7 +11,7 @@ export class TemplateError extends Error {
   readonly partial: string;
 
   constructor(message: string, line: number, column: number, partial = "") {
-    super(message);
+    super(message.toWellFormed());
     this.line = line;
     this.column = column;
     this.partial = partial;

@@ -1,6 +1,6 @@
 /** Pipelines, commands and operands, compiled to closures. */
 import { budget, spend } from "./budget.ts";
-import { type Arguments, compileArguments, constantOf } from "./call.ts";
+import { type Arguments, compileArguments, constantOf, lastVisited } from "./call.ts";
 import { type Eval, type Expr, errorAt, type Run, report, rethrow, type Scope } from "./context.ts";
 import { compileChain } from "./field.ts";
 import type { Arg, CommandNode, FieldNode, IdentifierNode, Node, PipeNode, VariableNode } from "./node.ts";
@@ -33,7 +33,7 @@ export function compilePipe(scope: Scope, pipe: PipeNode): Expr {
   const names = pipe.declared.map((variable) => variable.name);
   const inner = evaluate;
   if (pipe.isAssign) {
-    const node = lastNode(pipe);
+    const node = lastVisited(pipe);
     const assign: Eval = (run, dot, final) => {
       const value = inner(run, dot, final);
       for (const name of names) setVariable(unit, node, run, name, value);
@@ -51,10 +51,6 @@ export function compilePipe(scope: Scope, pipe: PipeNode): Expr {
     return value;
   };
   return { eval: declare, type };
-}
-
-function lastNode(pipe: PipeNode): Node {
-  return pipe.commands.at(-1)?.args.at(-1) ?? pipe;
 }
 
 /** Changes the innermost variable of that name. */
@@ -177,8 +173,9 @@ function chainOn(
       node,
     );
     if (typeof compiled === "string") {
+      const place = node.type === "chain" ? lastVisited(node.node) : node;
       return () => {
-        throw errorAt(unit, node, compiled);
+        throw errorAt(unit, place, compiled);
       };
     }
     return (run, dot, final, self) => {
@@ -255,7 +252,8 @@ function compileCall(scope: Scope, command: Node, args: readonly Arg[], compiled
   const [first] = args;
   return (run, dot, final) => {
     const [callee] = evaluateAll(compiled, run, dot, final) as Value[];
-    const shown = first === undefined ? typeName(callee) : describe(first);
+    const piped = typeof callee === "string" ? callee : `<${typeName(callee)} Value>`;
+    const shown = first === undefined ? piped : describe(first);
     const message =
       callee === undefined || callee === null ? "call of nil" : `non-function ${shown} of type ${typeName(callee)}`;
     return rethrow(scope.unit, command, "call", new GoError(message));

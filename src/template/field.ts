@@ -1,5 +1,6 @@
 /** `.a.b.c`: fields of structs, methods, keys of maps. */
-import { type Eval, type Expr, errorAt, report, rethrow, type Scope, type Unit } from "./context.ts";
+import { lastVisited } from "./call.ts";
+import { type Eval, type Expr, errorAt, note, rethrow, type Scope, type Unit } from "./context.ts";
 import { findMember, planChain } from "./member.ts";
 import type { Node } from "./node.ts";
 import { ANY, Dict, type Method, Num, Ptr, Str, Struct, type Type, typeOf, type Value } from "./value.ts";
@@ -139,17 +140,18 @@ export function compileChain(
   ) => (run: Parameters<Eval>[0], dot: Value, final: Value, self: unknown) => Value,
 ): Expr {
   const { unit } = scope;
-  const known = inspect(unit, receiver.type, names, hasArgs);
-  if ("wrong" in known) return { eval: report(scope, node, known.wrong), type: undefined };
-
   const { eval: evalReceiver } = receiver;
+  // What Go blames for a field: of `(pipeline).field`, what it has visited last in the pipeline.
+  const place = node.type === "chain" ? lastVisited(node.node) : node;
+  const known = inspect(unit, receiver.type, names, hasArgs);
+  if ("wrong" in known) note(scope, place, known.wrong);
   const last = names.length - 1;
   const noArguments: CallMethod = (method, name) => {
     if (method.params.length > 0) {
       const want = method.rest === undefined ? "want" : "want at least";
-      throw errorAt(unit, node, `wrong number of args for ${name}: ${want} ${method.params.length} got 0`);
+      throw errorAt(unit, place, `wrong number of args for ${name}: ${want} ${method.params.length} got 0`);
     }
-    if (method.refused !== undefined) throw errorAt(unit, node, method.refused);
+    if (method.refused !== undefined) throw errorAt(unit, place, method.refused);
     return (self) => callPlain(unit, node, method, name, self);
   };
   let plan = receiver.type === undefined ? undefined : planChain(receiver.type, names);
@@ -175,7 +177,7 @@ export function compileChain(
     // What comes out of a map of any is an interface to Go, and errors say so.
     let typeText: string | undefined;
     for (; index < last; index++) {
-      const next = step(unit, node, names[index] ?? "", value, false, noArguments, typeText);
+      const next = step(unit, place, names[index] ?? "", value, false, noArguments, typeText);
       typeText = value instanceof Dict && value.type.elem === ANY ? ANY.name : undefined;
       value = next;
     }
@@ -184,9 +186,9 @@ export function compileChain(
       if (lastCall?.method !== method) lastCall = { method, call: makeCall(method, name) };
       return lastCall.call(run, dot, final, self);
     };
-    return step(unit, node, names[last] ?? "", value, hasArgs, callLast, typeText);
+    return step(unit, place, names[last] ?? "", value, hasArgs, callLast, typeText);
   };
-  return { eval: evaluate, type: known.type };
+  return { eval: evaluate, type: "wrong" in known ? undefined : known.type };
 }
 
 /** A method without arguments. */
