@@ -97,11 +97,14 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
 
   const routedSeq = new Float64Array(ROUTES).fill(-1);
   const routed: (readonly number[])[] = new Array(ROUTES).fill([]);
-  function receiversOf(seq: number, event: Event): readonly number[] {
+  /** The newest entry that was ever routed: a slow receiver may ask again for what the cache forgot. */
+  let routedUpTo = -1;
+  function receiversOf(seq: number): readonly number[] {
     const at = seq & (ROUTES - 1);
     if (routedSeq[at] === seq) return routed[at] ?? [];
-    const found = router.route(event);
-    if (found.length === 0) meters.unmatched.value++;
+    const found = router.route(log.event(seq));
+    if (found.length === 0 && seq > routedUpTo) meters.unmatched.value++;
+    routedUpTo = Math.max(routedUpTo, seq);
     routedSeq[at] = seq;
     routed[at] = found;
     return found;
@@ -171,9 +174,9 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
         log,
         logger: scoped,
         meters: meters.receiver(settings.name, settings.sink),
-        copies(seq, event) {
+        copies(seq) {
           let copies = 0;
-          for (const to of receiversOf(seq, event)) if (to === index) copies++;
+          for (const to of receiversOf(seq)) if (to === index) copies++;
           return copies;
         },
         waits(seq, now) {

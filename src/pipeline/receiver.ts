@@ -2,14 +2,17 @@
  * Everything a sink is spared: one cursor on the log, batches, order per object, deadlines, retry, rate limit, circuit.
  *
  * A batch is made of what the log holds when a lane is free. While one event of an object is on its way or waits for a
- * retry, later events of that object wait (they are parked: only their sequence number is kept), others go on.
+ * retry, later events of that object wait (order.ts), others go on.
  */
 import { DeliveryError, REASONS, type Reason, type Refusal } from "../errors.ts";
 import type { Event } from "../event.ts";
 import type { Logger } from "../logger.ts";
 import type { Cell, Histogram } from "../metrics.ts";
-import type { Batch, Sink } from "../sink.ts";
+import type { Sink } from "../sink.ts";
+import { type Group, partOf, sizeOf } from "./group.ts";
+import { createLanes, GRACE_MS } from "./lanes.ts";
 import type { EventLog } from "./log.ts";
+import { createOrder } from "./order.ts";
 
 /** Why a receiver never got an event that was routed to it, or might have been. Closed: a metric label. */
 export const DROP_REASONS = ["overflow", "stale", "refused", "shutdown"] as const;
@@ -48,8 +51,8 @@ export interface ReceiverHost {
   readonly log: EventLog;
   readonly logger: Logger;
   readonly meters: ReceiverMeters;
-  /** How often this receiver gets the entry: 0, 1, or more where a predecessor sent twice. */
-  copies(seq: number, event: Event): number;
+  /** How often this receiver gets the entry: 0, 1, or more where a predecessor sent twice. Only for what the log holds. */
+  copies(seq: number): number;
   /** Milliseconds to wait until the entry may be read (a look-up is under way); 0: now. */
   waits(seq: number, now: number): number;
   /** Called when `low` may have moved. */
@@ -65,7 +68,7 @@ export interface ReceiverHost {
 export interface ReceiverStatus {
   readonly name: string;
   readonly state: "up" | "retrying" | "open";
-  /** Entries of the log that wait for this receiver, those on their way included. */
+  /** Entries that this receiver has not read yet, that wait for their turn, or are on their way. */
   readonly backlog: number;
   readonly inFlight: number;
   readonly lastError: string | undefined;
@@ -82,56 +85,42 @@ export interface Receiver {
   /** The log is about to drop this entry. */
   evicted(seq: number): void;
   status(): ReceiverStatus;
-  /** Milliseconds since an attempt began whose end is overdue (3 times its deadline); 0 when none is. */
+  /** Milliseconds since an attempt began whose end is overdue (3 times its deadline, and the grace after it); 0: none. */
   stuck(now: number): number;
-  /** Ends attempts under way and timers. Returns how many events were routed here and not delivered: dropped by `shutdown`. */
+  /**
+   * Ends attempts under way and timers, within seconds. Returns how many events were routed here and not delivered:
+   * dropped by `shutdown`.
+   */
   stop(): Promise<number>;
 }
 
-/** Events that are attempted together. `next` waits for this group (the other half of a bisected one). */
-interface Group {
-  readonly seqs: readonly number[];
-  readonly events: readonly Event[];
-  attempts: number;
-  readyAt: number;
-  next: Group | undefined;
-}
-
-/** What holds an object back: the group it travels in, and the entries that wait behind it. */
-interface Hold {
-  group: Group | undefined;
-  parked: number[];
-}
-
-interface Lane {
-  controller: AbortController;
-  group: Group | undefined;
-  startedAt: number;
-  aborted: boolean;
-  readonly succeed: () => void;
-  readonly fail: (error: unknown) => void;
-}
-
-/** Objects that may wait for a retry before the receiver itself waits. */
-const MAX_HELD_OBJECTS = 1_000;
-/** Failures in a row after which one lane probes and the others wait. */
+/** Objects, and events, that may wait for a retry before the receiver itself waits. */
+const MAX_HELD = 1_000;
+/** Failures in a row after which the destination is probed instead of tried with every event. */
 const PATIENCE = 5;
 /** Between two probes of a destination that refuses Petrel itself. */
 const PROBE_MS = 30_000;
-/** After an abort a sink has this long to settle; then its answer no longer counts. */
-const GRACE_MS = 1_000;
+/** What a destination may ask for with Retry-After. */
+const MAX_WAIT_MS = 3_600_000;
+/** What a sink may take to close its connections. */
+const DISPOSE_MS = 2_000;
 
 export function createReceiver(settings: ReceiverSettings, sink: Sink, host: ReceiverHost): Receiver {
   const { log, meters, logger } = host;
   const { batch: limits, concurrency } = settings;
-  // With one lane, and a destination that takes a batch whole or not at all, order keeps itself.
+  // With one lane, and a destination that takes a batch whole or not at all, order keeps itself until something fails.
   const sequential = concurrency === 1 && !settings.partial;
+  const order = createOrder({ alone: settings.partial });
+  const lanes = createLanes({ sink, concurrency, timeoutMs: settings.timeoutMs, settled });
 
   let cursor = log.head;
   let state: ReceiverStatus["state"] = "up";
   let failuresInRow = 0;
   let pausedUntil = 0;
-  let inFlight = 0;
+  /** While the destination is down: when it is probed next, and whether by an event that was not tried yet. */
+  let probeAt = 0;
+  let probeFresh = false;
+  let tracked = !sequential;
   let stopped = false;
   let awake = false;
   let lastError: string | undefined;
@@ -139,25 +128,7 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
   let tokensAt = host.now();
   let timer: ReturnType<typeof setTimeout> | undefined;
   let timerAt = Number.POSITIVE_INFINITY;
-
-  const outstanding = new Set<number>();
-  const holds = new Map<string, Hold>();
-  /** Objects whose parked entries may go now; read before the cursor. */
-  let freed: string[] = [];
   let waiting: Group[] = [];
-  const lanes: Lane[] = Array.from({ length: concurrency }, newLane);
-
-  function newLane(): Lane {
-    const lane: Lane = {
-      controller: new AbortController(),
-      group: undefined,
-      startedAt: 0,
-      aborted: false,
-      succeed: () => settle(lane, undefined),
-      fail: (error) => settle(lane, error ?? new Error("rejected without a reason")),
-    };
-    return lane;
-  }
 
   function wakeAt(at: number): void {
     if (stopped || at >= timerAt) return;
@@ -169,27 +140,9 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
   function onTimer(): void {
     timer = undefined;
     timerAt = Number.POSITIVE_INFINITY;
-    const now = host.now();
-    for (const [index, lane] of lanes.entries()) {
-      if (!lane.group) continue;
-      const deadline = lane.startedAt + settings.timeoutMs;
-      if (now < deadline) {
-        wakeAt(deadline);
-      } else if (!lane.aborted) {
-        lane.aborted = true;
-        lane.controller.abort(new DOMException("the delivery timed out", "TimeoutError"));
-        wakeAt(now + GRACE_MS);
-      } else if (now >= deadline + GRACE_MS) {
-        lanes[index] = newLane();
-        settle(lane, timedOut());
-      } else {
-        wakeAt(deadline + GRACE_MS);
-      }
-    }
+    wakeAt(lanes.check(host.now()));
     pump();
   }
-
-  const timedOut = () => new DeliveryError("timeout", `no answer within ${settings.timeoutMs} ms`);
 
   function wake(): void {
     if (awake || stopped) return;
@@ -201,41 +154,84 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
     awake = false;
     if (stopped) return;
     const now = host.now();
-    if (now < pausedUntil) {
-      wakeAt(pausedUntil);
+    const until = state === "up" ? pausedUntil : Math.max(pausedUntil, probeAt);
+    if (now < until) {
+      wakeAt(until);
       return;
     }
-    const allowed = state === "up" ? concurrency : 1;
-    while (inFlight < allowed) {
-      const group = due(now) ?? collect(now);
+    while (lanes.busy < (state === "up" ? concurrency : 1)) {
+      const group = next(now);
       if (!group) break;
-      send(group, now);
+      wakeAt(now + settings.timeoutMs);
+      lanes.begin(group, now);
+      if (state !== "up" && now < probeAt) break;
     }
     // Entries that nothing routes here are passed without a delivery that would tell of them.
-    if (inFlight === 0) host.acknowledged();
+    if (lanes.busy === 0) host.acknowledged();
   }
 
-  /** The first group whose wait is over. While the destination is down, new groups wait behind the waiting ones. */
+  function next(now: number): Group | undefined {
+    if (state !== "retrying") return due(now) ?? collect(now);
+    // One event may be what the destination stumbles over: it must not stand for all others for ever.
+    probeFresh = !probeFresh;
+    return probeFresh ? (collect(now) ?? due(now)) : (due(now) ?? collect(now));
+  }
+
+  /** The first group whose wait is over. */
   function due(now: number): Group | undefined {
-    if (waiting.length === 0) return undefined;
     let soonest = Number.POSITIVE_INFINITY;
-    for (const [index, group] of waiting.entries()) {
-      if (group.readyAt <= now) {
-        waiting.splice(index, 1);
-        return group;
+    for (let index = 0; index < waiting.length; index++) {
+      const group = waiting[index];
+      if (!group) continue;
+      if (group.readyAt > now) {
+        soonest = Math.min(soonest, group.readyAt);
+        continue;
       }
-      if (group.readyAt < soonest) soonest = group.readyAt;
+      if (settings.rateLimit > 0 && !token(now)) return undefined;
+      waiting.splice(index, 1);
+      const young = withoutStale(group, now);
+      if (young) {
+        tokens -= young.events.length;
+        return young;
+      }
+      // What waited for the group has come to the front.
+      index = -1;
+      soonest = Number.POSITIVE_INFINITY;
     }
     wakeAt(soonest);
     return undefined;
   }
 
+  /** What of a group is still worth a delivery; the rest is dropped. */
+  function withoutStale(group: Group, now: number): Group | undefined {
+    if (settings.maxAgeMs === 0) return group;
+    const old = [...group.seqs.keys()].filter((index) => now - (group.receivedAt[index] ?? 0) > settings.maxAgeMs);
+    if (old.length === 0) return group;
+    meters.dropped.stale.value += old.length;
+    answered(partOf(group, old));
+    if (old.length === group.seqs.length) {
+      proceed(group);
+      return undefined;
+    }
+    const rest = partOf(
+      group,
+      [...group.seqs.keys()].filter((index) => !old.includes(index)),
+    );
+    rest.next = group.next;
+    return rest;
+  }
+
   /** Makes a group of what the log holds; undefined when nothing is ready. */
   function collect(now: number): Group | undefined {
-    if (waiting.length > 0 && (sequential || state !== "up" || holds.size >= MAX_HELD_OBJECTS)) return undefined;
-    const available = freed.length + log.head - cursor;
-    if (available === 0) return undefined;
-    if (limits.lingerMs > 0 && available < limits.count && freed.length === 0) {
+    if (waiting.length > 0) {
+      // The cursor stays while the destination refuses Petrel itself.
+      if (state === "open" || order.objects >= MAX_HELD || order.travelling >= MAX_HELD) return undefined;
+    } else if (tracked && sequential && order.entries === 0) {
+      tracked = false;
+    }
+    const available = log.head - cursor;
+    if (available === 0 && !order.ready) return undefined;
+    if (limits.lingerMs > 0 && available < limits.count && !order.ready) {
       const until = log.receivedAt(cursor) + limits.lingerMs;
       if (now < until) {
         wakeAt(until);
@@ -244,76 +240,51 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
     }
     const seqs: number[] = [];
     const events: Event[] = [];
-    const group: Group = { seqs, events, attempts: 0, readyAt: 0, next: undefined };
+    const receivedAt: number[] = [];
+    const group: Group = { seqs, events, receivedAt, attempts: 0, readyAt: 0, next: undefined };
     let bytes = 0;
     while (events.length < limits.count) {
+      const parked = order.peek();
+      const seq = parked ?? cursor;
+      if (seq === log.head) break;
       if (settings.rateLimit > 0 && !token(now)) break;
-      const key = freed[0];
-      const behind = key === undefined ? undefined : holds.get(key);
-      const seq = behind?.parked[0] ?? cursor;
-      if (key !== undefined && behind) {
-        if (seq < log.tail) {
-          // It was evicted while it was parked.
-          meters.dropped.overflow.value++;
-          outstanding.delete(seq);
-          unpark(key, behind);
-          continue;
-        }
-      } else {
-        if (cursor === log.head) break;
+      if (parked === undefined) {
         const wait = host.waits(seq, now);
         if (wait > 0) {
           wakeAt(now + wait);
           break;
         }
       }
-      const event = log.event(seq);
-      const copies = host.copies(seq, event);
-      if (copies === 0 && !behind) {
-        cursor++;
+      let copies = host.copies(seq);
+      const at = log.receivedAt(seq);
+      if (copies > 0 && settings.maxAgeMs > 0 && now - at > settings.maxAgeMs) {
+        meters.dropped.stale.value += copies;
+        copies = 0;
+      }
+      if (copies === 0) {
+        if (parked === undefined) cursor++;
+        else order.leave(group, 0);
         continue;
       }
       const size = log.size(seq);
       if (events.length > 0 && bytes + size > limits.bytes) break;
-      if (key !== undefined && behind) {
-        behind.group = group;
-        unpark(key, behind);
-        // A destination that may take a part of a batch gets one event of an object at a time.
-        if (settings.partial && freed[0] === key) freed.shift();
-      } else {
+      const event = log.event(seq);
+      if (parked === undefined) {
         cursor++;
-        if (settings.maxAgeMs > 0 && now - log.receivedAt(seq) > settings.maxAgeMs) {
-          meters.dropped.stale.value++;
-          continue;
-        }
-        if (!sequential) {
-          outstanding.add(seq);
-          const hold = holds.get(event.objectKey);
-          if (hold && (settings.partial || hold.group !== group || hold.parked.length > 0)) {
-            hold.parked.push(seq);
-            continue;
-          }
-          if (!hold) holds.set(event.objectKey, { group, parked: [] });
-        }
+        if (tracked && !order.enter(seq, event.objectKey, group, copies)) continue;
+      } else {
+        order.leave(group, copies);
       }
-      if (settings.rateLimit > 0) tokens--;
       for (let copy = 0; copy < copies; copy++) {
+        if (settings.rateLimit > 0) tokens--;
         seqs.push(seq);
         events.push(event);
+        receivedAt.push(at);
       }
       bytes += size;
     }
-    // The batch is full and the object's next events have to wait for it.
-    if (freed[0] !== undefined && holds.get(freed[0])?.group === group) freed.shift();
+    order.close(group);
     return events.length > 0 ? group : undefined;
-  }
-
-  /** Takes the first parked entry off; an object with nothing left to send is forgotten. */
-  function unpark(key: string, hold: Hold): void {
-    hold.parked.shift();
-    if (hold.parked.length > 0) return;
-    if (freed[0] === key) freed.shift();
-    if (hold.group === undefined) holds.delete(key);
   }
 
   function token(now: number): boolean {
@@ -324,37 +295,34 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
     return false;
   }
 
-  function send(group: Group, now: number): void {
-    const lane = lanes.find((candidate) => candidate.group === undefined);
-    if (!lane) return;
-    inFlight++;
-    lane.group = group;
-    lane.startedAt = now;
-    wakeAt(now + settings.timeoutMs);
-    try {
-      sink.deliver(group.events as unknown as Batch, lane.controller.signal).then(lane.succeed, lane.fail);
-    } catch (error) {
-      lane.fail(error);
+  function settled(group: Group, error: unknown): void {
+    if (stopped) {
+      if (error === undefined) meters.delivered.value += group.events.length;
+      else meters.dropped.shutdown.value += group.events.length;
+      if (group.next) meters.dropped.shutdown.value += sizeOf(group.next);
+      return;
     }
-  }
-
-  function settle(lane: Lane, error: unknown): void {
-    const group = lane.group;
-    // An answer after the grace period: the lane was given up, its group went on without it.
-    if (!group || stopped) return;
-    const aborted = lane.aborted;
-    lane.group = undefined;
-    inFlight--;
-    if (aborted) {
-      lane.aborted = false;
-      lane.controller = new AbortController();
+    if (error === undefined) {
+      accepted(group);
+      proceed(group);
+    } else {
+      if (!tracked) track(group);
+      refused(group, asDeliveryError(error));
     }
-    if (error === undefined) accepted(group);
-    else if (aborted && !(error instanceof DeliveryError && error.refused)) refused(group, timedOut());
-    // Cut off in the middle, a sink may still know what was taken.
-    else refused(group, asDeliveryError(error));
     host.acknowledged();
     wake();
+  }
+
+  /** From here on order does not keep itself: what failed waits, and others go on. */
+  function track(group: Group): void {
+    tracked = true;
+    for (let index = 0; index < group.seqs.length; ) {
+      const seq = group.seqs[index] ?? 0;
+      let copies = 1;
+      while (group.seqs[index + copies] === seq) copies++;
+      order.enter(seq, group.events[index]?.objectKey ?? "", group, copies);
+      index += copies;
+    }
   }
 
   function asDeliveryError(error: unknown): DeliveryError {
@@ -366,45 +334,36 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
   }
 
   function accepted(group: Group): void {
-    if (failuresInRow > 0 || state !== "up") recovered();
+    alive();
     const now = host.now();
     meters.delivered.value += group.events.length;
-    for (const seq of group.seqs) if (seq >= log.tail) meters.latency.observe((now - log.receivedAt(seq)) / 1_000);
-    done(group);
+    for (const at of group.receivedAt) meters.latency.observe((now - at) / 1_000);
+    answered(group);
   }
 
-  function recovered(): void {
-    if (state !== "up") logger.info("receiver takes events again", { backlog: log.head - low() });
-    state = "up";
+  /** The destination answers, be it that it takes an event or that it refuses one. */
+  function alive(): void {
+    if (failuresInRow === 0 && state === "up") return;
     failuresInRow = 0;
-    meters.up.value = 1;
+    probeAt = 0;
     lastError = undefined;
+    if (state === "up") return;
+    logger.info("receiver takes events again", { backlog: backlog() });
+    state = "up";
+    meters.up.value = 1;
     for (const group of waiting) group.readyAt = 0;
   }
 
-  /** Every event of the group has its answer. */
-  function done(group: Group): void {
-    if (!sequential) for (const [index, seq] of group.seqs.entries()) free(seq, group.events[index], group);
-    if (group.next) {
-      group.next.readyAt = 0;
-      waiting.unshift(group.next);
-    }
+  function answered(group: Group): void {
+    if (!tracked) return;
+    for (const [index, seq] of group.seqs.entries()) order.answered(seq, group.events[index]?.objectKey ?? "");
   }
 
-  function free(seq: number, event: Event | undefined, group: Group): void {
-    outstanding.delete(seq);
-    if (!event) return;
-    const hold = holds.get(event.objectKey);
-    if (hold?.group !== group) return;
-    // The rest of a bisected group still travels, and may hold a later event of the same object.
-    for (let later = group.next; later; later = later.next) {
-      if (!later.events.some((other) => other.objectKey === event.objectKey)) continue;
-      hold.group = later;
-      return;
-    }
-    hold.group = undefined;
-    if (hold.parked.length === 0) holds.delete(event.objectKey);
-    else freed.push(event.objectKey);
+  /** The group has no more to do: what waited for it is next. */
+  function proceed(group: Group): void {
+    if (!group.next) return;
+    group.next.readyAt = 0;
+    waiting.unshift(group.next);
   }
 
   function refused(group: Group, error: DeliveryError): void {
@@ -417,67 +376,60 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
     const whose = REASONS[error.reason];
     if (whose === "retry") retry(group, error);
     else if (whose === "receiver") open(group, error);
-    else if (group.events.length === 1) deadLetter(group, error);
-    else bisect(group);
+    else if (group.events.length > 1) bisect(group);
+    else {
+      deadLetter(group, error);
+      proceed(group);
+    }
   }
 
   /** The destination took some of the batch: the rest goes its own ways. */
   function partly(group: Group, refusals: readonly Refusal[], retryAfterMs: number | undefined): void {
     const refusedAt = new Map(refusals.map((refusal) => [refusal.index, refusal]));
     const again: number[] = [];
-    let worst: Refusal | undefined;
     const taken: number[] = [];
+    let worst: Refusal | undefined;
     for (const index of group.events.keys()) {
       const refusal = refusedAt.get(index);
       if (!refusal) {
         taken.push(index);
       } else if (REASONS[refusal.reason] === "event") {
         meters.failed[refusal.reason].value++;
-        deadLetter(part(group, [index]), new DeliveryError(refusal.reason, refusal.message));
+        deadLetter(partOf(group, [index]), new DeliveryError(refusal.reason, refusal.message));
       } else {
         again.push(index);
         if (!worst || REASONS[refusal.reason] === "receiver") worst = refusal;
       }
     }
-    if (taken.length > 0) accepted(part(group, taken));
+    if (taken.length > 0) accepted(partOf(group, taken));
     if (!worst) {
-      if (group.next) waiting.unshift(group.next);
+      proceed(group);
       return;
     }
-    const rest = part(group, again);
+    const rest = partOf(group, again);
     rest.next = group.next;
     refused(rest, new DeliveryError(worst.reason, worst.message, { retryAfterMs }));
-  }
-
-  /** Some of a group as a group of its own, which from now on holds their objects. */
-  function part(group: Group, indices: readonly number[]): Group {
-    const seqs: number[] = [];
-    const events: Event[] = [];
-    const some: Group = { seqs, events, attempts: group.attempts, readyAt: 0, next: undefined };
-    for (const index of indices) {
-      const event = group.events[index];
-      const seq = group.seqs[index];
-      if (!event || seq === undefined) continue;
-      seqs.push(seq);
-      events.push(event);
-      const hold = holds.get(event.objectKey);
-      if (hold?.group === group) hold.group = some;
-    }
-    return some;
   }
 
   function bisect(group: Group): void {
     const middle = group.events.length >> 1;
     const indices = [...group.events.keys()];
-    const second = part(group, indices.slice(middle));
-    const first = part(group, indices.slice(0, middle));
-    for (const event of first.events) {
-      const hold = holds.get(event.objectKey);
-      if (hold?.group === second) hold.group = first;
-    }
-    second.next = group.next;
-    first.next = second;
+    const first = partOf(group, indices.slice(0, middle));
+    first.next = partOf(group, indices.slice(middle));
+    first.next.next = group.next;
     waiting.unshift(first);
+  }
+
+  /** What the destination asks for, within reason; undefined when it does not ask. */
+  function asked({ retryAfterMs }: DeliveryError): number | undefined {
+    if (retryAfterMs === undefined || !(retryAfterMs >= 0)) return undefined;
+    return Math.min(Math.max(retryAfterMs, settings.retry.minMs / 2), MAX_WAIT_MS);
+  }
+
+  function backoff(failures: number): number {
+    const { minMs, maxMs } = settings.retry;
+    const ceiling = Math.min(maxMs, minMs * 2 ** Math.min(failures - 1, 20));
+    return Math.max(minMs / 2, host.random() * ceiling);
   }
 
   function retry(group: Group, error: DeliveryError): void {
@@ -485,11 +437,10 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
     group.attempts++;
     failuresInRow++;
     meters.retried.value += group.events.length;
-    const ceiling = Math.min(settings.retry.maxMs, settings.retry.minMs * 2 ** Math.min(group.attempts - 1, 20));
-    const delay = error.retryAfterMs ?? Math.max(settings.retry.minMs / 2, host.random() * ceiling);
-    if (error.reason === "throttled" && error.retryAfterMs !== undefined) {
-      pausedUntil = Math.max(pausedUntil, now + error.retryAfterMs);
-    }
+    const wanted = asked(error);
+    // Never at once: a destination that fails in no time would keep everything else from running.
+    const delay = Math.max(1, wanted ?? backoff(group.attempts));
+    if (error.reason === "throttled" && wanted !== undefined) pausedUntil = Math.max(pausedUntil, now + delay);
     group.readyAt = now + delay;
     waiting.push(group);
     logger.warn("delivery failed, will retry", {
@@ -499,7 +450,9 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
       attempt: group.attempts,
       retryInMs: Math.round(delay),
     });
-    if (failuresInRow >= PATIENCE && state === "up") state = "retrying";
+    if (failuresInRow < PATIENCE) return;
+    if (state === "up") state = "retrying";
+    probeAt = Math.max(probeAt, now + Math.max(1, wanted ?? backoff(failuresInRow - PATIENCE + 1)));
   }
 
   /** The destination refuses Petrel, not the event: wait, keep everything, probe with one delivery. */
@@ -507,50 +460,48 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
     const now = host.now();
     group.attempts++;
     failuresInRow++;
-    group.readyAt = now + (error.retryAfterMs ?? PROBE_MS);
-    waiting.unshift(group);
+    probeAt = now + Math.max(1, asked(error) ?? PROBE_MS);
+    // At the end: where several groups wait, each is the probe in its turn.
+    waiting.push(group);
     if (state !== "open") {
       logger.error("receiver refuses deliveries, its events wait", {
         reason: error.reason,
         error: error.message,
-        probeInMs: Math.round(group.readyAt - now),
+        probeInMs: Math.round(probeAt - now),
       });
     }
     state = "open";
     meters.up.value = 0;
-    for (const other of waiting) other.readyAt = Math.max(other.readyAt, group.readyAt);
+    for (const one of waiting) one.readyAt = probeAt;
   }
 
   function deadLetter(group: Group, error: DeliveryError): void {
     meters.dropped.refused.value += group.events.length;
     for (const event of group.events) host.deadLetter(event, error.reason, error.message);
-    // The destination answers: it is this event that it does not want.
-    if (failuresInRow > 0 || state !== "up") recovered();
-    done(group);
+    alive();
+    answered(group);
   }
 
   function low(): number {
-    if (!sequential) {
-      for (const seq of outstanding) return Math.min(seq, cursor);
-      return cursor;
-    }
-    let lowest = cursor;
-    for (const lane of lanes) lowest = Math.min(lowest, lane.group?.seqs[0] ?? cursor);
-    for (const group of waiting) lowest = Math.min(lowest, group.seqs[0] ?? cursor);
-    return lowest;
+    if (tracked) return Math.min(cursor, order.oldest(cursor));
+    for (const group of lanes.groups()) return Math.min(cursor, group.seqs[0] ?? cursor);
+    return cursor;
   }
 
-  /** Events routed here that are not acknowledged. Reads what the cursor has not passed. */
-  function undelivered(): number {
-    let count = 0;
-    for (const lane of lanes) count += lane.group?.events.length ?? 0;
-    for (const first of waiting)
-      for (let group: Group | undefined = first; group; group = group.next) count += group.events.length;
-    for (const lane of lanes)
-      for (let group = lane.group?.next; group; group = group.next) count += group.events.length;
-    for (const hold of holds.values()) count += hold.parked.length;
-    for (let seq = Math.max(cursor, log.tail); seq < log.head; seq++) count += host.copies(seq, log.event(seq));
-    return count;
+  function backlog(): number {
+    let entries = log.head - cursor;
+    if (tracked) return entries + order.entries;
+    for (const group of lanes.groups()) entries += group.seqs.length;
+    return entries;
+  }
+
+  /** Events that were neither attempted to the end nor dropped, but for those under way. */
+  function left(): number {
+    let events = 0;
+    for (const group of waiting) events += sizeOf(group);
+    for (const seq of order.parked()) events += host.copies(seq);
+    for (let seq = cursor; seq < log.head; seq++) events += host.copies(seq);
+    return events;
   }
 
   return {
@@ -561,30 +512,40 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
     },
     wake,
     evicted(seq) {
-      if (seq < cursor) return;
-      cursor = seq + 1;
-      meters.dropped.overflow.value++;
-    },
-    status: () => ({ name: settings.name, state, backlog: log.head - low(), inFlight, lastError }),
-    stuck(now) {
-      let longest = 0;
-      for (const lane of lanes) {
-        if (lane.group && now - lane.startedAt > 3 * settings.timeoutMs)
-          longest = Math.max(longest, now - lane.startedAt);
+      if (seq >= cursor) {
+        meters.dropped.overflow.value += host.copies(seq);
+        cursor = seq + 1;
+      } else if (order.evicted(seq)) {
+        meters.dropped.overflow.value += host.copies(seq);
       }
-      return longest;
+    },
+    status: () => ({ name: settings.name, state, backlog: backlog(), inFlight: lanes.busy, lastError }),
+    stuck(now) {
+      const longest = lanes.longest(now);
+      return longest > Math.max(3 * settings.timeoutMs, settings.timeoutMs + 5 * GRACE_MS) ? longest : 0;
     },
     async stop() {
       if (stopped) return 0;
-      const left = undelivered();
       stopped = true;
       if (timer !== undefined) clearTimeout(timer);
-      meters.dropped.shutdown.value += left;
-      for (const lane of lanes) if (lane.group) lane.controller.abort(new DOMException("stopping", "AbortError"));
+      const { shutdown } = meters.dropped;
+      shutdown.value += left();
       waiting = [];
-      freed = [];
-      await sink[Symbol.asyncDispose]?.();
-      return left;
+      for (const group of await lanes.stop()) shutdown.value += sizeOf(group);
+      await disposed();
+      return shutdown.value;
     },
   };
+
+  async function disposed(): Promise<void> {
+    let late: ReturnType<typeof setTimeout> | undefined;
+    const deadline = new Promise<void>((resolve) => {
+      late = setTimeout(resolve, DISPOSE_MS);
+    });
+    try {
+      await Promise.race([sink[Symbol.asyncDispose]?.(), deadline]);
+    } finally {
+      clearTimeout(late);
+    }
+  }
 }

@@ -51,7 +51,7 @@ function aReceiver(deliver: Deliver, changes: Partial<ReceiverSettings> = {}, ev
       log,
       meters,
       logger: createLogger({ level: "disabled", format: "json" }),
-      copies: (_, event) => (event.reason === "elsewhere" ? 0 : 1),
+      copies: (seq) => (log.event(seq).reason === "elsewhere" ? 0 : 1),
       waits: () => 0,
       acknowledged: () => log.trim(receiver.low()),
       deadLetter: (event, reason) => void dead.push([event.message, reason]),
@@ -143,6 +143,51 @@ describe("order per object", () => {
     offer("a1", "a2", "-x", "b1", "a3");
     await settled();
     expect(attempts).toEqual([["a1", "a2", "b1"], ["a3"]]);
+  });
+});
+
+describe("an event that the destination never takes", () => {
+  test.each([1, 4])("holds up its own object only, with concurrency %d", async (concurrency) => {
+    const { receiver, offer, delivered, attempts } = aReceiver(
+      ([name]) => {
+        if (name === "a1") throw fails("unavailable");
+      },
+      { concurrency, retry: { minMs: 2, maxMs: 10 } },
+    );
+    offer("a1");
+    await eventually("doubts about the destination", () => receiver.status().state === "retrying");
+    offer("a2", ...Array.from({ length: 50 }, (_, n) => `b${n}`));
+    await eventually("the others", () => delivered.length === 50);
+    expect(delivered).toEqual(Array.from({ length: 50 }, (_, n) => `b${n}`));
+    expect(receiver.status().backlog).toBe(2);
+    // Nor does their success hurry it.
+    const tried = attempts.filter(([name]) => name === "a1").length;
+    const begun = performance.now();
+    offer(...Array.from({ length: 500 }, (_, n) => `c${n}`));
+    await eventually("many more", () => delivered.length === 550);
+    const most = 3 + (performance.now() - begun) / 1;
+    expect(attempts.filter(([name]) => name === "a1").length - tried).toBeLessThan(most);
+    await receiver.stop();
+  });
+
+  test("what waits behind it is counted as soon as it is pushed out", async () => {
+    const { receiver, offer, delivered, meters } = aReceiver(
+      ([name]) => {
+        if (name === "a1") throw fails("unavailable");
+      },
+      { concurrency: 2 },
+      10,
+    );
+    offer("a1");
+    await eventually("a failure", () => meters.retried.value > 0);
+    for (let n = 0; n < 50; n++) {
+      offer(`a${n + 2}`, `b${n}`);
+      await eventually("the other object", () => delivered.includes(`b${n}`));
+    }
+    expect(meters.dropped.overflow.value).toBe(45);
+    expect(receiver.status().backlog).toBe(6);
+    await receiver.stop();
+    expect(meters.dropped.shutdown.value).toBe(6);
   });
 });
 
@@ -304,18 +349,26 @@ describe("bounds", () => {
     expect(meters.dropped.overflow.value).toBe(2);
   });
 
-  test("what waited longer than maxAge is stale", async () => {
-    let failures = 3;
+  test("what no rule sends here is no drop when it is pushed out", async () => {
+    const { receiver, offer, meters } = aReceiver(() => new Promise(() => {}), {}, 10);
+    offer("a1");
+    await Bun.sleep(0);
+    offer(...Array.from({ length: 30 }, (_, n) => (n % 3 === 0 ? `b${n}` : `-${n}`)));
+    expect(receiver.status().inFlight).toBe(1);
+    expect(meters.dropped.overflow.value).toBe(7);
+  });
+
+  test("what waited longer than maxAge is stale, tried before or not", async () => {
     const { offer, settled, delivered, meters } = aReceiver(
-      () => {
-        if (failures-- > 0) throw fails("unavailable");
+      ([name]) => {
+        if (name?.startsWith("a")) throw fails("unavailable");
       },
       { maxAgeMs: 25, retry: { minMs: 20, maxMs: 20 } },
     );
-    offer("a1", "b1");
+    offer("a1", "a2", "b1");
     await settled();
-    expect(delivered).toEqual(["a1"]);
-    expect(meters.dropped.stale.value).toBe(1);
+    expect(delivered).toEqual(["b1"]);
+    expect(meters.dropped.stale.value).toBe(2);
   });
 
   test("rateLimit spreads deliveries", async () => {
@@ -361,6 +414,24 @@ test("a Retry-After stops the whole receiver for that long", async () => {
   const [first = 0, second = 0] = times;
   expect(second - first).toBeGreaterThan(50);
 });
+
+test.each([Number.NaN, -1, 1e15])(
+  "a destination that asks to wait %d ms is asked again in its time",
+  async (retryAfterMs) => {
+    let refusing = true;
+    const { receiver, offer, attempts } = aReceiver(() => {
+      if (!refusing) return;
+      refusing = false;
+      throw fails("throttled", { retryAfterMs });
+    });
+    offer("a1");
+    await eventually("the failure", () => attempts.length > 0);
+    await Bun.sleep(10);
+    // A wait beyond what a timer can hold would be none.
+    expect(attempts.length).toBe(retryAfterMs > 0 ? 1 : 2);
+    await receiver.stop();
+  },
+);
 
 test("stop aborts what is under way and counts what is left", async () => {
   let aborted = false;
