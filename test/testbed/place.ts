@@ -133,7 +133,7 @@ export async function goPrograms(
   programs: Readonly<Record<string, string>>,
   ldflags: string,
 ): Promise<string> {
-  const files = (await readdir(module)).filter((file) => /\.(go|mod|sum)$/.test(file)).sort();
+  const files = (await readdir(module, { recursive: true })).filter((file) => /\.(go|mod|sum)$/.test(file)).sort();
   const key = files.map((file) => `${file}\n${readFileSync(join(module, file), "utf8")}`);
   const folder = place(name, ldflags, JSON.stringify(programs), ...key);
   await once(folder, async (draft) => {
