@@ -160,6 +160,11 @@ function readTop(node: Mapping, decoder: Decoder): Top | undefined {
   const raw = decode(node, topSchema, [], "top", decoder) as Record<string, unknown>;
   // The predecessor's zero values mean its defaults.
   for (const key of ["maxEventAgeSeconds", "kubeQPS", "kubeBurst", "cacheSize"]) if (raw[key] === 0) delete raw[key];
+  // Everybody else gets what every kubelet takes for itself; with the exporter's a busy cluster starves.
+  if (decoder.compat) {
+    raw.kubeQPS ??= 5;
+    raw.kubeBurst ??= 10;
+  }
   for (const key of ["logLevel", "logFormat"]) if (raw[key] === "") delete raw[key];
   if (typeof raw.logLevel === "string") {
     const level = raw.logLevel.toLowerCase();

@@ -116,8 +116,8 @@ export const topSchema = z.strictObject({
     .enum(["oldest", "now"])
     .default("oldest")
     .describe("What the first start does with events that exist already."),
-  kubeQPS: z.number().default(5).describe("Look-ups of metadata per second at most. Negative: no limit."),
-  kubeBurst: z.int().default(10).describe("Look-ups of metadata at once at most."),
+  kubeQPS: z.number().default(50).describe("Look-ups of metadata per second at most. Negative: no limit."),
+  kubeBurst: z.int().default(100).describe("Look-ups of metadata at once at most."),
   omitLookup: z.boolean().default(false).describe("Look up no metadata of involved objects."),
   cacheSize: z.int().min(1).default(1024).describe("Objects whose metadata is remembered."),
   lookupTimeout: fields.duration().prefault("2s").describe("How long an event waits for the metadata of its object."),
