@@ -1,6 +1,6 @@
 /** Patterns that mean something else than their author thought. */
 import { compilePattern } from "../template/re2.ts";
-import type { Decoder, Meant } from "./decode.ts";
+import type { Decoder, Meant } from "./decoder.ts";
 import { nearest } from "./nearest.ts";
 
 /** Kinds and reasons that contain another, so that an unanchored pattern for the short one matches both. */

@@ -1,5 +1,5 @@
 /** Routes and rules that do something else than they say. */
-import { type Decoder, type Path, pathKey } from "./decode.ts";
+import { type Decoder, type Path, pathKey } from "./decoder.ts";
 import { nearest } from "./nearest.ts";
 import type { ReadReceiver } from "./receivers.ts";
 import { type Route, type Rule, ruleSchema } from "./schema.ts";

@@ -1,5 +1,5 @@
 /** Templates: what the engine says of each, in its place in the file. */
-import type { Decoder, Meant } from "./decode.ts";
+import type { Decoder, Meant } from "./decoder.ts";
 import type { Scalar } from "./tree.ts";
 
 /** What is wrong with a template; line and column count from 1 within it. */

@@ -1,5 +1,5 @@
 /** What is accepted and surely not meant: findings that no schema can make. */
-import type { Decoder } from "./decode.ts";
+import type { Decoder } from "./decoder.ts";
 import { lintPattern } from "./lint-patterns.ts";
 import { lintRoute } from "./lint-route.ts";
 import { type CheckTemplate, lintTemplate } from "./lint-templates.ts";

@@ -1,7 +1,8 @@
 /** The receivers of a config: each is found by its one sink key and validated by that sink's schema. */
 import type { z } from "zod";
 import type { SinkDefinition } from "../sink.ts";
-import { type Decoder, decode, type Path, pathKey, resolveKeys } from "./decode.ts";
+import { decode, resolveKeys } from "./decode.ts";
+import { type Decoder, type Path, pathKey } from "./decoder.ts";
 import { fields } from "./fields.ts";
 import { nearest } from "./nearest.ts";
 import { ABSENT_SINKS, SINK_ORDER } from "./predecessor.ts";

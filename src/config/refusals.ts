@@ -1,6 +1,6 @@
 /** What a schema refuses, in words for the config's author. */
 import type { z } from "zod";
-import { type Decoder, type Path, pathKey } from "./decode.ts";
+import { type Decoder, type Path, pathKey } from "./decoder.ts";
 import { nearest } from "./nearest.ts";
 import { isSecretKey } from "./redact.ts";
 import type { Node } from "./tree.ts";
