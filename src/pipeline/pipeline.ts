@@ -68,8 +68,11 @@ export interface Pipeline {
 }
 
 const DEFAULT_BATCH_BYTES = 4 * 1024 * 1024;
-/** Route decisions kept beside the log, for receivers that read the same entry. A power of two. */
-const ROUTES = 1024;
+/** Route decisions kept beside the log at most, for receivers that read the same entry. A power of two. */
+const MAX_ROUTES = 65_536;
+/** How long a source waits, in all, until nothing is left in the log: for receivers that keep others from work, and at all. */
+const HOLD_BACK_OTHERS_MS = 10_000;
+const HOLD_BACK_MS = 300_000;
 
 export async function createPipeline(options: PipelineOptions): Promise<Pipeline> {
   const { config, logger, meters } = options;
@@ -95,14 +98,26 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     },
   });
 
-  const routedSeq = new Float64Array(ROUTES).fill(-1);
-  const routed: (readonly number[])[] = new Array(ROUTES).fill([]);
+  let routes = 1024;
+  while (routes < config.buffer.events && routes < MAX_ROUTES) routes *= 2;
+  const routedSeq = new Float64Array(routes).fill(-1);
+  const routed: (readonly number[])[] = new Array(routes).fill([]);
+  /** One array for each set of receivers, however many events they get. */
+  const sets: (readonly number[])[] = [];
+  function shared(set: readonly number[]): readonly number[] {
+    for (const known of sets) {
+      if (known.length === set.length && known.every((receiver, at) => receiver === set[at])) return known;
+    }
+    if (sets.length < 16) sets.push(set);
+    return set;
+  }
+
   /** The newest entry that was ever routed: a slow receiver may ask again for what the cache forgot. */
   let routedUpTo = -1;
   function receiversOf(seq: number): readonly number[] {
-    const at = seq & (ROUTES - 1);
+    const at = seq & (routes - 1);
     if (routedSeq[at] === seq) return routed[at] ?? [];
-    const found = router.route(log.event(seq));
+    const found = shared(router.route(log.event(seq)));
     if (found.length === 0 && seq > routedUpTo) meters.unmatched.value++;
     routedUpTo = Math.max(routedUpTo, seq);
     routedSeq[at] = seq;
@@ -114,19 +129,46 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     let low = log.head;
     for (const receiver of receivers) low = Math.min(low, receiver.low());
     if (low > log.tail) log.trim(low);
+    if (log.tail === log.head) {
+      heldBack = 0;
+      heldBackOthers = 0;
+    }
     if (waiters.length === 0) return;
     const waiting = waiters;
     waiters = [];
     for (const check of waiting) check();
   }
 
-  const behind = (receiver: ReceiverStatus): boolean =>
-    receiver.state === "up" && receiver.backlog > config.buffer.events / 2;
+  /** Receivers that take events have more than this share of the buffer before them: more may push out what they wait for. */
+  function crowded(share: number): boolean {
+    const held = log.head - log.tail;
+    if (held <= config.buffer.events * share && log.bytes <= config.buffer.bytes * share) return false;
+    // What a receiver that takes nothing leaves in the log is nothing to wait for.
+    const many = Math.min(held / 2, config.buffer.events * share);
+    return receivers.some((receiver) => receiver.backlog > many && receiver.status().state === "up");
+  }
 
-  function crowded(): boolean {
-    if (log.head - log.tail <= config.buffer.events / 2 && log.bytes <= config.buffer.bytes / 2) return false;
-    const states = receivers.map((receiver) => receiver.status());
-    return log.bytes > config.buffer.bytes / 2 ? states.some((status) => status.state === "up") : states.some(behind);
+  /** For how long sources were held back since the log was empty; part of that while some receiver had nothing to do. */
+  let heldBack = 0;
+  let heldBackOthers = 0;
+  const patient = (): boolean => heldBack < HOLD_BACK_MS && heldBackOthers < HOLD_BACK_OTHERS_MS;
+
+  async function room(signal: AbortSignal): Promise<void> {
+    let at = options.now();
+    const over = (): boolean => {
+      const now = options.now();
+      heldBack += now - at;
+      if (receivers.some((receiver) => receiver.backlog === 0)) heldBackOthers += now - at;
+      at = now;
+      // Further than where it began, so that there is room for some.
+      return !crowded(1 / 4) || !patient();
+    };
+    await until(over, signal);
+    if (!patient()) {
+      logger.warn("receivers are too slow to wait for them any longer: what does not fit the buffer is dropped", {
+        receivers: receivers.filter((receiver) => receiver.backlog > 0).map((receiver) => receiver.name),
+      });
+    }
   }
 
   /** Resolves when `over` says so, which is asked after every acknowledgement, or when the signal aborts. */
@@ -211,7 +253,6 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
         meters.discarded.repeated.value++;
         return;
       }
-      meters.received[change].value++;
       const event = parsed ?? (enrichment.possible ? parse(bytes) : undefined);
       const lookup = event && enrichment.needed(event) ? options.lookup(event.involvedObject) : undefined;
       const ready = lookup !== undefined && !(lookup instanceof Promise);
@@ -225,6 +266,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
         logger.error("an event is larger than the whole buffer and dropped", { version, bytes: bytes.length });
         return;
       }
+      meters.received[change].value++;
       if (ready) {
         log.attach(seq, (parsed) => withObjectMetadata(parsed, lookup));
       } else if (lookup) {
@@ -236,7 +278,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       }
       for (const receiver of receivers) receiver.wake();
     },
-    room: (signal) => (crowded() ? until(() => !crowded(), signal) : undefined),
+    room: (signal) => (patient() && crowded(1 / 2) ? room(signal) : undefined),
     status: () => ({
       events: log.head - log.tail,
       bytes: log.bytes,

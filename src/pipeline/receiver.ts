@@ -78,8 +78,8 @@ export interface Receiver {
   readonly name: string;
   /** The oldest entry that is not acknowledged; `log.head` when there is none. */
   low(): number;
-  /** The next entry to be read. */
-  readonly cursor: number;
+  /** As {@link ReceiverStatus.backlog}. */
+  readonly backlog: number;
   /** Something may be ready: cheap, may be called once per event. */
   wake(): void;
   /** The log is about to drop this entry. */
@@ -507,8 +507,8 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
   return {
     name: settings.name,
     low,
-    get cursor() {
-      return cursor;
+    get backlog() {
+      return backlog();
     },
     wake,
     evicted(seq) {
@@ -544,6 +544,10 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
     });
     try {
       await Promise.race([sink[Symbol.asyncDispose]?.(), deadline]);
+    } catch (error) {
+      logger.warn("a sink did not close as it should", {
+        error: error instanceof Error ? error.message : String(error),
+      });
     } finally {
       clearTimeout(late);
     }

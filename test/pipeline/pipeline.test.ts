@@ -1,0 +1,287 @@
+import { describe, expect, test } from "bun:test";
+import type { Config } from "../../src/config/types.ts";
+import { DeliveryError } from "../../src/errors.ts";
+import { createLogger } from "../../src/logger.ts";
+import { createMetrics } from "../../src/metrics.ts";
+import { normalise } from "../../src/normalise.ts";
+import { identityOf } from "../../src/pipeline/gates.ts";
+import { createMeters } from "../../src/pipeline/meters.ts";
+import { createPipeline, type Lookup } from "../../src/pipeline/pipeline.ts";
+import type { SinkDefinition } from "../../src/sink.ts";
+import { aConfig, aReceiver, type Deliver, eventually, memorySink } from "../harness.ts";
+
+const AT = { line: 1, column: 1 };
+const NEVER = new AbortController().signal;
+const to = (receiver: string, reason?: string) => ({ receiver, ...(reason !== undefined && { reason }), at: AT });
+
+/** A pipeline with one memory sink per receiver; `put` brings it events whose reason is their name. */
+async function aPipeline(
+  sinks: Readonly<Record<string, Deliver>>,
+  options: {
+    readonly config?: Partial<Config>;
+    readonly definition?: Partial<SinkDefinition>;
+    readonly lookup?: Lookup;
+  } = {},
+) {
+  const names = Object.keys(sinks);
+  const memories = names.map((name) => memorySink(sinks[name], { name, ...options.definition }));
+  let skipped = 0;
+  const metrics = createMetrics();
+  const meters = createMeters(metrics);
+  const pipeline = await createPipeline({
+    config: aConfig({
+      receivers: names.map((name) => aReceiver(name, { sink: name })),
+      route: { drop: [], match: names.map((name) => to(name)), routes: [], at: AT },
+      ...options.config,
+    }),
+    sinks: new Map(memories.map(({ definition }) => [definition.name, definition])),
+    compileTemplate: (text) => () => text,
+    logger: createLogger({ level: "disabled", format: "json" }),
+    meters,
+    env: {},
+    lookup: options.lookup ?? (() => undefined),
+    now: () => performance.now() + skipped,
+    random: () => 0.5,
+  });
+  let version = 0;
+  return {
+    pipeline,
+    meters,
+    delivered: (name: string) => memories[names.indexOf(name)]?.events.map((event) => event.reason) ?? [],
+    events: (name: string) => memories[names.indexOf(name)]?.events ?? [],
+    skip(ms: number) {
+      skipped += ms;
+    },
+    put(...reasons: readonly string[]) {
+      for (const reason of reasons) {
+        version++;
+        const input = {
+          metadata: { uid: `e${version}`, resourceVersion: String(version) },
+          involvedObject: { kind: "Pod", uid: `o${version}` },
+          reason,
+        };
+        const event = normalise(input);
+        pipeline.receive(0, Buffer.from(JSON.stringify(input)), "added", version, identityOf(event.id), event);
+      }
+    },
+  };
+}
+
+const numbered = (name: string, count: number) => Array.from({ length: count }, (_, n) => `${name}${n}`);
+const hangs: Deliver = (_, signal) =>
+  new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+const refuses: Deliver = () => {
+  throw new DeliveryError("unauthorized", "who are you");
+};
+
+describe("sources that can wait", () => {
+  test("do so while a receiver that takes events has half of the buffer before it", async () => {
+    let release = (): void => {};
+    const gate = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const { pipeline, put, delivered } = await aPipeline(
+      { slow: () => gate },
+      { config: { buffer: { events: 100, bytes: 1_000_000 } }, definition: { batch: { count: 1 } } },
+    );
+    put(...numbered("a", 50));
+    expect(pipeline.room(NEVER)).toBeUndefined();
+    put("b");
+    const room = pipeline.room(NEVER);
+    expect(room).toBeDefined();
+    release();
+    await room;
+    expect(delivered("slow").length).toBeGreaterThanOrEqual(26);
+    await pipeline.stop();
+  });
+
+  test.each([
+    ["events", { events: 100, bytes: 1_000_000 }],
+    ["bytes", { events: 10_000, bytes: 12_000 }],
+  ])("do not wait for one that takes none, be the buffer full of its %s", async (_, buffer) => {
+    const { pipeline, put, delivered } = await aPipeline({ dead: refuses, well: () => {} }, { config: { buffer } });
+    put("a");
+    await eventually("an open circuit", () => pipeline.status().receivers[0]?.state === "open");
+    put(...numbered("b", 90));
+    await eventually("the other receiver", () => delivered("well").length === 91);
+    expect(pipeline.status().events).toBeGreaterThan(60);
+    expect(pipeline.room(NEVER)).toBeUndefined();
+    await pipeline.stop();
+  });
+
+  test("wait 10 s and no longer where others have nothing to do", async () => {
+    const { pipeline, put, delivered, skip } = await aPipeline(
+      { slow: hangs, well: () => {} },
+      {
+        config: {
+          buffer: { events: 100, bytes: 1_000_000 },
+          receivers: ["slow", "well"].map((name) => aReceiver(name, { sink: name, timeoutMs: 60_000 })),
+        },
+      },
+    );
+    put(...numbered("a", 70));
+    await eventually("the other receiver", () => delivered("well").length === 70);
+    const room = pipeline.room(NEVER);
+    expect(room).toBeDefined();
+    let over = false;
+    void room?.then(() => {
+      over = true;
+    });
+    skip(9_000);
+    put("b");
+    await eventually("the other receiver", () => delivered("well").length === 71);
+    await Bun.sleep(0);
+    expect(over).toBe(false);
+    skip(1_000);
+    await room;
+    expect(pipeline.room(NEVER)).toBeUndefined();
+    await pipeline.stop();
+  });
+
+  test("end their waiting when they end", async () => {
+    const { pipeline, put } = await aPipeline(
+      { slow: hangs },
+      { config: { buffer: { events: 10, bytes: 1_000_000 } } },
+    );
+    put(...numbered("a", 10));
+    const stop = new AbortController();
+    const room = pipeline.room(stop.signal);
+    stop.abort();
+    await room;
+    await pipeline.room(stop.signal);
+    await pipeline.stop();
+  });
+});
+
+describe("what is counted", () => {
+  test("an event that no rule wants counts once, however far receivers are apart", async () => {
+    let release = (): void => {};
+    const gate = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const { pipeline, put, delivered, meters } = await aPipeline(
+      { slow: () => gate, well: () => {} },
+      { config: { route: { drop: [], match: [to("slow", "^s"), to("well", "^w")], routes: [], at: AT } } },
+    );
+    put("s");
+    for (let n = 0; n < 3_000; n++) put("nobody's", "w", "s");
+    await eventually("the other receiver", () => delivered("well").length === 3_000);
+    expect(meters.unmatched.value).toBe(3_000);
+    release();
+    await eventually("the slow one", () => delivered("slow").length === 3_001);
+    expect(meters.unmatched.value).toBe(3_000);
+    expect(pipeline.status()).toMatchObject({ events: 0, bytes: 0 });
+    await pipeline.stop();
+  });
+
+  test("an event larger than the whole buffer is not taken in", async () => {
+    const { pipeline, put, delivered, meters } = await aPipeline(
+      { all: () => {} },
+      { config: { buffer: { events: 10, bytes: 1_000 } } },
+    );
+    put("x".repeat(2_000), "a");
+    await eventually("the other", () => delivered("all").length === 1);
+    expect(meters.discarded.too_long.value).toBe(1);
+    expect(meters.received.added.value).toBe(1);
+    await pipeline.stop();
+  });
+
+  test("overflow is only what a rule sends there", async () => {
+    const receivers = ["dead", "well"].map((name) => aReceiver(name, { sink: name, timeoutMs: 60_000 }));
+    const { pipeline, put, delivered } = await aPipeline(
+      { dead: hangs, well: () => {} },
+      {
+        config: {
+          buffer: { events: 100, bytes: 1_000_000 },
+          receivers,
+          route: { drop: [], match: [to("dead", "^d"), to("well")], routes: [], at: AT },
+        },
+      },
+    );
+    put("d");
+    await eventually("a hanging delivery", () => pipeline.status().receivers[0]?.inFlight === 1);
+    for (let n = 0; n < 200; n++) {
+      put("d", ...numbered("other", 9));
+      await Bun.sleep(0);
+    }
+    await eventually("the other receiver", () => delivered("well").length === 2_001);
+    const [dead, well] = await pipeline.stop();
+    // One hangs, ten are in the buffer.
+    expect(dead).toMatchObject({ name: "dead", left: 11 });
+    expect(well).toMatchObject({ name: "well", left: 0 });
+  });
+});
+
+describe("the end", () => {
+  test("what nobody wants is no reason to wait", async () => {
+    const { pipeline, put } = await aPipeline(
+      { all: () => {} },
+      { config: { route: { drop: [], match: [to("all", "^never$")], routes: [], at: AT } } },
+    );
+    put("a", "b");
+    expect(await pipeline.drain(AbortSignal.timeout(1_000))).toBe(true);
+    expect(pipeline.status().events).toBe(0);
+    await pipeline.stop();
+  });
+
+  test("an open circuit is waited for until the deadline, and what is left is told", async () => {
+    const { pipeline, put } = await aPipeline({ dead: refuses }, { definition: { batch: { count: 1 } } });
+    put("a", "b", "c");
+    await eventually("an open circuit", () => pipeline.status().receivers[0]?.state === "open");
+    expect(await pipeline.drain(AbortSignal.timeout(20))).toBe(false);
+    expect(await pipeline.stop()).toEqual([{ name: "dead", left: 3, lastError: "unauthorized: who are you" }]);
+  });
+
+  test("a sink that fails to close is no failure to stop", async () => {
+    const { pipeline } = await aPipeline(
+      { odd: () => {} },
+      {
+        definition: {
+          create: () => ({
+            render: () => ({ body: "" }),
+            deliver: async () => {},
+            [Symbol.asyncDispose]: () => Promise.reject(new Error("cannot close")),
+          }),
+        },
+      },
+    );
+    expect(await pipeline.stop()).toMatchObject([{ name: "odd", left: 0 }]);
+  });
+});
+
+describe("look-ups", () => {
+  const lookedUp = { omitLookup: false, lookupTimeoutMs: 40 };
+  const layouts = { plain: { reason: "{{ .Reason }}" }, labelled: { labels: "{{ .InvolvedObject.Labels }}" } };
+  const receivers = Object.entries(layouts).map(([name, layout]) =>
+    aReceiver(name, { sink: name, config: { layout } }),
+  );
+  const sinks = { plain: () => {}, labelled: () => {} };
+
+  test("one that never ends keeps those who need it for its time, and others not at all", async () => {
+    const { pipeline, put, delivered } = await aPipeline(sinks, {
+      config: { ...lookedUp, receivers },
+      lookup: () => new Promise(() => {}),
+    });
+    const begun = performance.now();
+    put("a", "b");
+    await eventually("the receiver that needs none", () => delivered("plain").length === 2);
+    expect(performance.now() - begun).toBeLessThan(35);
+    await eventually("the other", () => delivered("labelled").length === 2);
+    expect(performance.now() - begun).toBeGreaterThan(35);
+    await pipeline.stop();
+  });
+
+  test("what one finds is in the event, and the order is kept", async () => {
+    const found = { labels: { app: "shop" }, deleted: false };
+    let asked = 0;
+    const { pipeline, put, events, delivered } = await aPipeline(sinks, {
+      config: { ...lookedUp, lookupTimeoutMs: 5_000, receivers },
+      lookup: () => (asked++ === 0 ? Bun.sleep(10).then(() => found) : found),
+    });
+    put("a", "b", "c");
+    await eventually("all three", () => delivered("labelled").length === 3);
+    expect(delivered("labelled")).toEqual(["a", "b", "c"]);
+    for (const event of events("labelled")) expect(event.involvedObject.labels).toEqual({ app: "shop" });
+    await pipeline.stop();
+  });
+});
