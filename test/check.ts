@@ -3,7 +3,7 @@ import { bunTest, closing, part, staticParts, testFiles } from "./parts.ts";
 
 const parts = await Promise.all([
   ...staticParts(),
-  part("unit tests", () => bunTest(testFiles("unit"), { timeoutMs: 5_000, quiet: true })),
+  part("unit tests", () => bunTest(testFiles("unit"), { timeoutMs: 10_000, quiet: true, parallel: true })),
 ]);
 const { text, code } = closing(parts);
 console.log(text);

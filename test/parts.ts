@@ -72,11 +72,16 @@ function decode(text: string): string {
 
 /**
  * `bun test` over some files.
- * @param quiet keeps its output back unless something failed.
+ * @param options quiet: keeps its output back unless something failed; parallel: a process per core, each with some of the files.
  */
 export async function bunTest(
   files: readonly string[],
-  options: { readonly timeoutMs: number; readonly env?: Record<string, string>; readonly quiet?: boolean },
+  options: {
+    readonly timeoutMs: number;
+    readonly env?: Record<string, string>;
+    readonly quiet?: boolean;
+    readonly parallel?: boolean;
+  },
 ): Promise<Count & { reasons: string[] }> {
   if (files.length === 0) return { passed: 0, failed: 0, skipped: 0, reasons: [] };
   const folder = mkdtempSync(join(tmpdir(), "petrel-test-"));
@@ -85,6 +90,7 @@ export async function bunTest(
     const child = Bun.spawn(
       [
         ...[process.execPath, "test", `--timeout=${options.timeoutMs}`, "--reporter=junit", "--only-failures"],
+        ...(options.parallel ? ["--parallel"] : []),
         ...[`--reporter-outfile=${report}`, ...files.map((file) => `./${file}`)],
       ],
       {
