@@ -371,12 +371,16 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
       partly(group, error.refused, error.retryAfterMs);
       return;
     }
+    const whose = REASONS[error.reason];
+    if (whose === "event" && group.events.length > 1) {
+      // Only halving shows which event is to blame; the others did not fail.
+      bisect(group);
+      return;
+    }
     meters.failed[error.reason].value += group.events.length;
     lastError = `${error.reason}: ${error.message}`;
-    const whose = REASONS[error.reason];
     if (whose === "retry") retry(group, error);
     else if (whose === "receiver") open(group, error);
-    else if (group.events.length > 1) bisect(group);
     else {
       deadLetter(group, error);
       proceed(group);
