@@ -1,6 +1,6 @@
 /** Templates over events: what `{{ . }}` is, compiled against its type, with help for names that it does not have. */
 import type { Event } from "./event.ts";
-import { ENHANCED_EVENT } from "./kube-types.ts";
+import { ENHANCED_EVENT } from "./kube-event.ts";
 import type { Limits } from "./template/budget.ts";
 import type { Problem } from "./template/context.ts";
 import { memberNames } from "./template/member.ts";

@@ -1,5 +1,5 @@
 /** Arguments: Go's checks and conversions, done at load where the argument is a constant. */
-import { type Eval, type Expr, errorAt, type Run, report, type Scope, type Unit } from "./context.ts";
+import { type Eval, type Expr, errorAt, note, type Run, report, type Scope, type Unit } from "./context.ts";
 import type { Arg, Node } from "./node.ts";
 import { describe } from "./node.ts";
 import {
@@ -204,12 +204,12 @@ export function compileArguments(
   name: string,
   callee: { readonly params: readonly Anything[]; readonly rest?: Anything; readonly refused?: string },
   args: readonly Arg[],
-  finalNode: Node | undefined,
+  piped: { readonly node: Node; readonly type: Type | undefined } | undefined,
   compile: (arg: Arg) => Expr,
   self: Node,
 ): Arguments | string {
   const { params, rest } = callee;
-  const given = args.length + (finalNode === undefined ? 0 : 1);
+  const given = args.length + (piped === undefined ? 0 : 1);
   if (rest === undefined && given !== params.length) {
     return `wrong number of args for ${name}: want ${params.length} got ${given}`;
   }
@@ -219,8 +219,11 @@ export function compileArguments(
   if (callee.refused !== undefined) return callee.refused;
   const paramAt = (index: number): Anything => params[index] ?? rest ?? params[0] ?? { type: ANY, pass: "value" };
   const evals = args.map((arg, index) => compileArgument(scope, arg, paramAt(index), compile));
-  if (finalNode === undefined) return { evals, final: undefined };
+  if (piped === undefined) return { evals, final: undefined };
   const lastArg = args.at(-1);
   const node = lastArg === undefined ? self : lastVisited(lastArg);
+  if (piped.type !== undefined && neverFits(scope.unit, paramAt(given - 1), piped.type)) {
+    note(scope, node, mismatch(paramAt(given - 1).type, piped.type.name));
+  }
   return { evals, final: converter(scope.unit, paramAt(given - 1), node) };
 }

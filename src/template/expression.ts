@@ -11,7 +11,8 @@ import { ANY, type Func, GoError, isTrue, type Method, P, type Type, typeOf, typ
 /** A pipeline; its variables are on the stack when it returns. A nil interface comes out as no value. */
 export function compilePipe(scope: Scope, pipe: PipeNode): Expr {
   const { unit } = scope;
-  const stages = pipe.commands.map((command, index) => compileCommand(scope, command, pipe, index > 0));
+  const stages: Expr[] = [];
+  for (const command of pipe.commands) stages.push(compileCommand(scope, command, pipe, stages.at(-1)));
   const [first] = stages;
   let evaluate: Eval;
   let type: Type | undefined;
@@ -61,8 +62,10 @@ export function setVariable(unit: Scope["unit"], node: Node, run: Run, name: str
   else throw errorAt(unit, node, `undefined variable: ${name}`);
 }
 
-function compileCommand(scope: Scope, command: CommandNode, pipe: PipeNode, hasFinal: boolean): Expr {
+/** @param piped the command before in the pipeline, whose value is the last argument */
+function compileCommand(scope: Scope, command: CommandNode, pipe: PipeNode, piped: Expr | undefined): Expr {
   const [first, ...args] = command.args;
+  const hasFinal = piped !== undefined;
   const hasArgs = args.length > 0 || hasFinal;
   const refuse = (node: Node): Expr => ({
     eval: report(scope, node, `can't give argument to non-function ${describe(first)}`),
@@ -70,7 +73,7 @@ function compileCommand(scope: Scope, command: CommandNode, pipe: PipeNode, hasF
   });
   switch (first.type) {
     case "field":
-      return compileField(scope, first, args, hasFinal);
+      return compileField(scope, first, args, piped);
     case "chain": {
       if (first.node.type === "nil") {
         return {
@@ -78,15 +81,15 @@ function compileCommand(scope: Scope, command: CommandNode, pipe: PipeNode, hasF
           type: undefined,
         };
       }
-      return chainOn(scope, first, compileOperand(scope, first.node), first.names, args, hasFinal);
+      return chainOn(scope, first, compileOperand(scope, first.node), first.names, args, piped);
     }
     case "identifier":
-      return compileFunction(scope, first, command, args, hasFinal);
+      return compileFunction(scope, first, command, args, piped);
     case "pipe":
       return hasArgs ? refuse(pipe) : compilePipe(scope, first);
     case "variable":
       if (first.names.length === 0 && hasArgs) return refuse(first);
-      return compileVariable(scope, first, args, hasFinal);
+      return compileVariable(scope, first, args, piped);
     case "nil":
       if (hasArgs) return refuse(first);
       return { eval: report(scope, first, "nil is not a command"), type: undefined };
@@ -107,18 +110,18 @@ function compileCommand(scope: Scope, command: CommandNode, pipe: PipeNode, hasF
 export function compileOperand(scope: Scope, arg: Arg): Expr {
   switch (arg.type) {
     case "field":
-      return compileField(scope, arg, [], false);
+      return compileField(scope, arg, [], undefined);
     case "variable":
-      return compileVariable(scope, arg, [], false);
+      return compileVariable(scope, arg, [], undefined);
     case "pipe":
       return compilePipe(scope, arg);
     case "identifier":
-      return compileFunction(scope, arg, arg, [], false);
+      return compileFunction(scope, arg, arg, [], undefined);
     case "chain":
       if (arg.node.type === "nil") {
         return { eval: report(scope, arg, `indirection through explicit nil in ${describe(arg)}`), type: undefined };
       }
-      return chainOn(scope, arg, compileOperand(scope, arg.node), arg.names, [], false);
+      return chainOn(scope, arg, compileOperand(scope, arg.node), arg.names, [], undefined);
     case "dot":
       return { eval: (_run, dot) => dot, type: scope.dot };
     default: {
@@ -128,12 +131,12 @@ export function compileOperand(scope: Scope, arg: Arg): Expr {
   }
 }
 
-function compileField(scope: Scope, node: FieldNode, args: readonly Arg[], hasFinal: boolean): Expr {
+function compileField(scope: Scope, node: FieldNode, args: readonly Arg[], piped: Expr | undefined): Expr {
   const dot: Expr = { eval: (_run, value) => value, type: scope.dot };
-  return chainOn(scope, node, dot, node.names, args, hasFinal);
+  return chainOn(scope, node, dot, node.names, args, piped);
 }
 
-function compileVariable(scope: Scope, node: VariableNode, args: readonly Arg[], hasFinal: boolean): Expr {
+function compileVariable(scope: Scope, node: VariableNode, args: readonly Arg[], piped: Expr | undefined): Expr {
   const { unit } = scope;
   const { name } = node;
   const type = scope.variables.findLast((variable) => variable.name === name)?.type;
@@ -146,7 +149,7 @@ function compileVariable(scope: Scope, node: VariableNode, args: readonly Arg[],
       throw errorAt(unit, node, `undefined variable: ${name}`);
     },
   };
-  return node.names.length === 0 ? value : chainOn(scope, node, value, node.names, args, hasFinal);
+  return node.names.length === 0 ? value : chainOn(scope, node, value, node.names, args, piped);
 }
 
 /** Fields of a value; the last may be a method that takes the arguments. */
@@ -156,9 +159,9 @@ function chainOn(
   receiver: Expr,
   names: readonly string[],
   args: readonly Arg[],
-  hasFinal: boolean,
+  piped: Expr | undefined,
 ): Expr {
-  const hasArgs = args.length > 0 || hasFinal;
+  const hasArgs = args.length > 0 || piped !== undefined;
   const { unit } = scope;
   // What method it is may be known only when it runs: its arguments are compiled then, once.
   const quiet: Scope = { ...scope, unit: { ...unit, problems: [] }, variables: [...scope.variables] };
@@ -168,7 +171,7 @@ function chainOn(
       name,
       method,
       args,
-      hasFinal ? node : undefined,
+      piped === undefined ? undefined : { node, type: piped.type },
       (arg) => compileOperand(quiet, arg),
       node,
     );
@@ -207,7 +210,7 @@ function compileFunction(
   node: IdentifierNode,
   command: Node,
   args: readonly Arg[],
-  hasFinal: boolean,
+  piped: Expr | undefined,
 ): Expr {
   const { unit } = scope;
   const { name } = node;
@@ -224,7 +227,8 @@ function compileFunction(
     evaluated += 1;
     return compileOperand(inner, arg);
   };
-  const compiled = compileArguments(scope, name, callee, args, hasFinal ? command : undefined, compile, node);
+  const given = piped === undefined ? undefined : { node: command, type: piped.type };
+  const compiled = compileArguments(scope, name, callee, args, given, compile, node);
   if (typeof compiled === "string") return { eval: report(scope, node, compiled), type: undefined };
   if (isLogic && name === "call") return { eval: compileCall(scope, command, args, compiled), type: undefined };
   if (isLogic) return { eval: compileLogic(compiled, name === "or"), type: undefined };
@@ -260,8 +264,11 @@ function compileCall(scope: Scope, command: Node, args: readonly Arg[], compiled
   };
 }
 
-function pay(): void {
+/** A call costs a step, and one more for every 64 characters that it is given. */
+function pay(x?: unknown, y?: unknown): void {
   budget.steps -= 1;
+  if (typeof x === "string") budget.steps -= x.length >>> 6;
+  if (typeof y === "string") budget.steps -= y.length >>> 6;
   if (budget.steps < 0) spend(0);
 }
 
@@ -284,7 +291,7 @@ function invoker(scope: Scope, command: Node, name: string, callee: Func, compil
     return (_run, _dot, final) => {
       const x = toFinal(final);
       try {
-        pay();
+        pay(x);
         return callee.call(x);
       } catch (error) {
         return rethrow(unit, command, name, error);
@@ -296,7 +303,7 @@ function invoker(scope: Scope, command: Node, name: string, callee: Func, compil
       const x = a(run, dot, undefined);
       const y = toFinal === undefined ? undefined : toFinal(final);
       try {
-        pay();
+        pay(x, y);
         return toFinal === undefined ? callee.call(x) : callee.call(x, y);
       } catch (error) {
         return rethrow(unit, command, name, error);
@@ -308,7 +315,7 @@ function invoker(scope: Scope, command: Node, name: string, callee: Func, compil
       const x = a(run, dot, undefined);
       const y = b(run, dot, undefined);
       try {
-        pay();
+        pay(x, y);
         return callee.call(x, y);
       } catch (error) {
         return rethrow(unit, command, name, error);
@@ -319,6 +326,7 @@ function invoker(scope: Scope, command: Node, name: string, callee: Func, compil
     const values = evaluateAll(compiled, run, dot, final);
     try {
       pay();
+      for (const value of values) if (typeof value === "string") spend(value.length >>> 6);
       return callee.call(...values);
     } catch (error) {
       return rethrow(unit, command, name, error);

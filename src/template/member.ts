@@ -1,5 +1,5 @@
 /** Finding fields and methods on Go types: promotion through embedded structs, pointer and value receivers. */
-import { type Field, type Method, Ptr, Struct, type Type, type Value } from "./value.ts";
+import { type Field, type Method, Ptr, STRING, STRING_DICT, Struct, type Type, type Value } from "./value.ts";
 
 export type Member =
   | { readonly is: "field"; readonly field: Field; readonly get: (native: unknown) => unknown }
@@ -74,7 +74,17 @@ export function memberNames(type: Type): string[] {
   return [...names];
 }
 
-/** The first steps of a chain that are plain fields of structs, as one getter. */
+/** What a key of a map of strings gives: its value, or no value. */
+const TEXT_OR_NONE: Type = { ...STRING, methods: new Map(), box: (native) => native as Value };
+
+/** One entry of the native value of map[string]string, without making a Dict of it all. */
+function entryOf(labels: unknown, key: string): Value {
+  if (labels instanceof Map) return labels.get(key);
+  if (typeof labels !== "object" || labels === null || !Object.hasOwn(labels, key)) return undefined;
+  return (labels as Readonly<Record<string, string>>)[key];
+}
+
+/** The first steps of a chain that are plain fields of structs (and then, a key of a map of strings), as one getter. */
 export interface Plan {
   readonly root: Type;
   readonly get: (native: unknown) => unknown;
@@ -89,6 +99,10 @@ export function planChain(root: Type, names: readonly string[]): Plan | undefine
   let get: ((native: unknown) => unknown) | undefined;
   let used = 0;
   for (const name of names) {
+    if (type === STRING_DICT && get !== undefined) {
+      const labels = get;
+      return { root, get: (native) => entryOf(labels(native), name), result: TEXT_OR_NONE, used: used + 1 };
+    }
     if (type?.kind !== "struct") break;
     const member = findMember(type, name);
     if (member?.is !== "field" || member.field.unexported === true) break;

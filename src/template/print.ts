@@ -95,13 +95,16 @@ export function sprint(values: readonly Value[]): string {
   for (const [index, value] of values.entries()) {
     if (index > 0 && !isStringKind(value) && !isStringKind(values[index - 1])) out += " ";
     out += formatValue(value);
+    checkLength(out.length);
   }
   return out;
 }
 
 /** fmt.Sprintln. */
 export function sprintln(values: readonly Value[]): string {
-  return `${values.map(formatValue).join(" ")}\n`;
+  const out = `${values.map(formatValue).join(" ")}\n`;
+  checkLength(out.length);
+  return out;
 }
 
 // --- padding -------------------------------------------------------------------------------------------------------
