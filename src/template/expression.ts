@@ -88,7 +88,13 @@ function compileCommand(scope: Scope, command: CommandNode, pipe: PipeNode, pipe
     case "pipe":
       return hasArgs ? refuse(pipe) : compilePipe(scope, first);
     case "variable":
-      if (first.names.length === 0 && hasArgs) return refuse(first);
+      if (first.names.length === 0 && hasArgs) {
+        const words = `can't give argument to non-function ${describe(first)}`;
+        return {
+          eval: report(scope, first, words, compileVariable(scope, first, [], undefined).eval),
+          type: undefined,
+        };
+      }
       return compileVariable(scope, first, args, piped);
     case "nil":
       if (hasArgs) return refuse(first);
