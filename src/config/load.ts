@@ -11,10 +11,11 @@ import { type Env, expandRaw } from "./env.ts";
 import { type Findings, gatherFindings } from "./findings.ts";
 import { lint } from "./lint.ts";
 import type { CheckTemplate } from "./lint-templates.ts";
+import { EXPORTER_KEYS } from "./predecessor.ts";
 import { readTree } from "./read.ts";
 import { type ReadReceiver, readReceivers } from "./receivers.ts";
 import { secretSpans } from "./redact.ts";
-import { reportIssues } from "./refusals.ts";
+import { parseTolerantly, reportIssues } from "./refusals.ts";
 import { type Route, type Rule, routeSchema, type Top, topSchema } from "./schema.ts";
 import { editSource, openSource } from "./source.ts";
 import type { Mapping, Node } from "./tree.ts";
@@ -171,10 +172,7 @@ function readTop(node: Mapping, decoder: Decoder): Top | undefined {
     const level = raw.logLevel.toLowerCase();
     raw.logLevel = LEVEL_NUMBERS[level] ?? level;
   }
-  const parsed = topSchema.safeParse(raw);
-  if (parsed.success) return parsed.data;
-  reportIssues(parsed.error.issues, [], decoder, () => true);
-  return undefined;
+  return parseTolerantly(topSchema, raw, [], decoder, { read: EXPORTER_KEYS.top ?? new Set(), fatal: () => true });
 }
 
 function readRoute(node: Node, decoder: Decoder): Route | undefined {

@@ -48,6 +48,33 @@ export const SINK_ORDER = [
   "loki",
 ];
 
+/**
+ * Keys that the exporter reads, by where they stand. A wrong value of another key cannot have stopped it: such a key is
+ * ignored as it was by the exporter, loudly.
+ */
+export const EXPORTER_KEYS: Readonly<Record<string, ReadonlySet<string>>> = {
+  top: new Set([
+    "logLevel",
+    "logFormat",
+    "maxEventAgeSeconds",
+    "clusterName",
+    "namespace",
+    "leaderElection",
+    "kubeQPS",
+    "kubeBurst",
+    "metricsNamePrefix",
+    "omitLookup",
+    "cacheSize",
+  ]),
+  receiver: new Set(["name"]),
+  webhook: new Set(["endpoint", "tls", "layout", "headers"]),
+  file: new Set(["path", "layout", "maxsize", "maxage", "maxbackups", "deDot"]),
+  stdout: new Set(["deDot", "layout"]),
+  pipe: new Set(["path", "layout", "deDot"]),
+  syslog: new Set(["network", "address", "tag"]),
+  udp: new Set(["host", "layout"]),
+};
+
 /** Keys of forks of the exporter, ignored with a warning. */
 export const FORK_KEYS: Readonly<Record<string, string>> = {
   watchReasons: "watch everything and match `reason` in the route instead",

@@ -1,12 +1,11 @@
 /** The receivers of a config: each is found by its one sink key and validated by that sink's schema. */
-import type { z } from "zod";
 import type { SinkDefinition } from "../sink.ts";
 import { decode, resolveKeys } from "./decode.ts";
 import { type Decoder, type Path, pathKey } from "./decoder.ts";
 import { fields } from "./fields.ts";
 import { nearest } from "./nearest.ts";
-import { ABSENT_SINKS, SINK_ORDER } from "./predecessor.ts";
-import { isWrongType, reportIssues } from "./refusals.ts";
+import { ABSENT_SINKS, EXPORTER_KEYS, SINK_ORDER } from "./predecessor.ts";
+import { isWrongType, parseTolerantly } from "./refusals.ts";
 import { receiverSchema } from "./schema.ts";
 import type { Mapping, Node } from "./tree.ts";
 import type { ReceiverConfig } from "./types.ts";
@@ -201,31 +200,27 @@ function assemble(
   path: Path,
   decoder: Decoder,
 ): ReadReceiver {
-  const keys = receiverSchema.safeParse(common);
-  if (!keys.success) reportIssues(keys.error.issues, path, decoder, () => true);
+  const keys = parseTolerantly(receiverSchema, common, path, decoder, {
+    read: EXPORTER_KEYS.receiver ?? new Set(),
+    fatal: () => true,
+  });
   const schema = sink.config(fields);
   const sinkPath = [...path, sink.name];
-  const settings = schema.safeParse(decode(value, schema, sinkPath, "other", decoder));
-  if (!settings.success) {
+  const settings = parseTolerantly(schema, decode(value, schema, sinkPath, "other", decoder), sinkPath, decoder, {
+    read: EXPORTER_KEYS[sink.name] ?? new Set(),
     // A wrong type stops the predecessor as well. A wrong value would have shown at its first delivery only.
-    const fatal = (issue: z.core.$ZodIssue) => isWrongType(issue, sinkPath, decoder);
-    reportIssues(
-      settings.error.issues,
-      sinkPath,
-      decoder,
-      fatal,
-      `receiver \`${name}\` is left out until this is mended`,
-    );
-  }
-  if (!keys.success || !settings.success) return { name, at };
-  const { batch, timeout, retry, maxAge, concurrency, rateLimit, updates } = keys.data;
+    fatal: (issue) => isWrongType(issue, sinkPath, decoder),
+    hint: `receiver \`${name}\` is left out until this is mended`,
+  });
+  if (!keys || !settings) return { name, at };
+  const { batch, timeout, retry, maxAge, concurrency, rateLimit, updates } = keys;
   return {
     name,
     at,
     config: {
       name,
       sink: sink.name,
-      config: settings.data,
+      config: settings,
       ...(batch && {
         batch: {
           ...(batch.count !== undefined && { count: batch.count }),

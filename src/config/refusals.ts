@@ -7,6 +7,44 @@ import type { Node } from "./tree.ts";
 
 type Issue = z.core.$ZodIssue;
 
+/**
+ * What a schema makes of a value, without the keys that the predecessor does not read and that are wrong: those are
+ * ignored, as it did, and said. Undefined when something else is wrong; `fatal` says which of that leaves nothing to run.
+ */
+export function parseTolerantly<T>(
+  schema: z.ZodType<T>,
+  raw: unknown,
+  base: Path,
+  decoder: Decoder,
+  options: {
+    /** Keys that the predecessor reads. */
+    readonly read: ReadonlySet<string>;
+    readonly fatal: (issue: Issue) => boolean;
+    readonly hint?: string;
+  },
+): T | undefined {
+  const first = schema.safeParse(raw);
+  if (first.success) return first.data;
+  const ours = (issue: Issue) =>
+    issue.path.length > 0 &&
+    !options.read.has(String(issue.path[0])) &&
+    decoder.nodes.has(pathKey([...base, String(issue.path[0])]));
+  const { issues } = first.error;
+  const ignored = issues.filter(ours);
+  reportIssues(
+    issues.filter((issue) => !ours(issue)),
+    base,
+    decoder,
+    options.fatal,
+    options.hint,
+  );
+  reportIssues(ignored, base, decoder, () => false, "until it is mended the key is ignored");
+  if (ignored.length < issues.length || typeof raw !== "object" || raw === null) return undefined;
+  const wrong = new Set(ignored.map(({ path }) => String(path[0])));
+  const second = schema.safeParse(Object.fromEntries(Object.entries(raw).filter(([key]) => !wrong.has(key))));
+  return second.success ? second.data : undefined;
+}
+
 /** Wrong types are what the predecessor refuses as well; other refusals may be of one receiver alone. */
 export const isWrongType = (issue: Issue, base: Path, decoder: Decoder) =>
   (issue.code === "invalid_type" || issue.code === "invalid_union") && !isMissing(issue, base, decoder);

@@ -87,7 +87,14 @@ const ROWS: readonly Row[] = [
   { name: "leader election", yaml: `leaderElection: { enabled: true }\n${REST}`, findings: ["1:19 warning not-yet"] },
   { name: "key of a later version", yaml: `state: { path: /x }\n${REST}`, findings: ["1:1 error not-yet"] },
   { name: "key of a fork", yaml: `watchReasons: [BackOff]\n${REST}`, findings: ["1:1 warning fork-key"] },
-  { name: "duration", yaml: `shutdownTimeout: soon\n${REST}`, findings: ["1:18 error wrong-value"], starts: false },
+  { name: "duration", yaml: `shutdownTimeout: soon\n${REST}`, findings: ["1:18 error wrong-value"] },
+  { name: "a key of ours with a wrong type", yaml: `buffer: 100\n${REST}`, findings: ["1:9 error wrong-type"] },
+  { name: "… at a receiver", yaml: dump("retry: 3\nstdout: {}"), findings: ["4:12 error wrong-type"] },
+  {
+    name: "… in a sink",
+    yaml: dump("webhook: { endpoint: http://x, method: POTS }"),
+    findings: ["4:44 error wrong-value"],
+  },
   {
     name: "sidecar without its pod",
     yaml: `sidecar: {}\n${REST}`,

@@ -222,6 +222,18 @@ receivers: [{ name: a, webhook: {} }, { name: b, stdout: }]
   expect(config?.route.match.map(({ receiver }) => receiver)).toEqual([undefined, "b"]);
 });
 
+test("a key of ours that is wrong is ignored, as the predecessor would", () => {
+  const { config } = parse(`${BASE}buffer: 100
+receivers: [{ name: a, retry: 3, timeout: 5s, webhook: { endpoint: http://x, method: POTS, gzip: true } }]
+`);
+  expect(config?.buffer).toEqual({ events: 10_000, bytes: 16_777_216 });
+  expect(config?.receivers[0]).toMatchObject({
+    timeoutMs: 5_000,
+    retry: { minMs: 500, maxMs: 60_000 },
+    config: { method: "POST", gzip: true },
+  });
+});
+
 test("what a tab hides from the predecessor is hidden", () => {
   expect(parse("logLevel: debug\nroute:\n\tmatch:\n\t  - receiver: a\nclusterName: c\n").config).toMatchObject({
     logLevel: "debug",
