@@ -77,7 +77,13 @@ export function reportIssues(
     const what = missing
       ? { code: "missing-key", message: `${name} is required` }
       : explain(issue, name, node, isSecret(path, decoder));
-    decoder.findings.add({ severity: "error", at: node?.start ?? 0, fatal: fatal(issue), hint, ...what });
+    decoder.findings.add({
+      severity: "error",
+      at: node?.start ?? 0,
+      fatal: fatal(issue),
+      ...(!fatal(issue) && { hint }),
+      ...what,
+    });
   }
 }
 
