@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { createApiServer } from "../src/demo/api-server.ts";
-import { anEventInput, eventually, memorySink, startTestPetrel } from "./harness.ts";
+import { DeliveryError } from "../src/errors.ts";
+import { aConfig, anEventInput, aReceiver, eventually, memorySink, startTestPetrel } from "./harness.ts";
 
 test("what was there and what comes is delivered once, in order of resourceVersion", async () => {
   const server = await createApiServer();
@@ -28,4 +29,41 @@ test("every state of one event is delivered in order", async () => {
   for (let count = 2; count <= 1_000; count++) running.server.update("shop", "one", { count });
   await eventually("1,000 states", () => sink.events.length === 1_000);
   expect(sink.events.map((event) => event.count)).toEqual(Array.from({ length: 1_000 }, (_, index) => index + 1));
+});
+
+test("each receiver has a position of its own; a dead one holds back nobody else", async () => {
+  let dead = true;
+  const sink = memorySink(
+    (batch) => {
+      if (dead && batch.some((event) => event.reason === "Poison")) throw new DeliveryError("network", "refused");
+    },
+    { batch: { count: 1 } },
+  );
+  const fine = memorySink(() => {}, { name: "fine" });
+  const at = { line: 1, column: 1 };
+  const config = aConfig({
+    route: {
+      drop: [],
+      match: [
+        { receiver: "dead", at },
+        { receiver: "fine", at },
+      ],
+      routes: [],
+      at,
+    },
+    receivers: [aReceiver("dead"), aReceiver("fine", { sink: "fine" })],
+  });
+  await using running = await startTestPetrel({ sinks: [sink.definition, fine.definition], config });
+  await eventually("the watch", () => running.petrel.unready() === undefined);
+  const first = running.server.put(anEventInput());
+  const poison = running.server.put(anEventInput({ reason: "Poison" }));
+  const last = running.server.put(anEventInput());
+  const positions = () => running.petrel.status().receivers.map((receiver) => receiver.positions);
+  await eventually("the healthy one", () => fine.events.length === 3);
+  await eventually("a failure", () => running.count("petrel_events_retried_total", { receiver: "dead" }) > 0);
+  expect(first.version).toBeLessThan(poison.version);
+  expect(positions()).toEqual([[poison.version - 1], [last.version]]);
+  dead = false;
+  await eventually("the other one", () => sink.events.length === 3);
+  expect(positions()).toEqual([[last.version], [last.version]]);
 });

@@ -207,6 +207,7 @@ export function createWatch(target: WatchTarget, settings: WatchSettings, host: 
     let listed: string | undefined;
     const window = createSortWindow({ events: WINDOW_EVENTS, bytes: WINDOW_BYTES });
     let flushed = false;
+    let aged = 0;
 
     const flush = async (): Promise<void> => {
       if (flushed) meters.unordered.value += window.size;
@@ -234,6 +235,7 @@ export function createWatch(target: WatchTarget, settings: WatchSettings, host: 
       if (!wanted(event)) return;
       if (first && lastSeenMs(event) < oldest) {
         meters.discarded.age.value++;
+        aged++;
         return;
       }
       window.add(bytes, at, identityOf(event.metadata.uid ?? event.id));
@@ -269,6 +271,13 @@ export function createWatch(target: WatchTarget, settings: WatchSettings, host: 
       });
     }
     await flush();
+    if (aged > 0) {
+      logger.warn("events that were there at the start are older than maxEventAgeSeconds and not told", {
+        watch: target.name,
+        events: aged,
+        maxEventAgeSeconds: settings.maxEventAgeMs / 1_000,
+      });
+    }
     return listed ?? "";
   }
 

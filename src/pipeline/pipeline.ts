@@ -50,7 +50,13 @@ export interface PipelineOptions {
 export interface PipelineStatus {
   readonly events: number;
   readonly bytes: number;
-  readonly receivers: readonly ReceiverStatus[];
+  readonly receivers: readonly (ReceiverStatus & {
+    /**
+     * Per watch, the resourceVersion up to which everything was acknowledged, as of what the log holds; NaN before the
+     * watch's first event. A watch delivers in this order, so that it can be resumed here.
+     */
+    readonly positions: readonly number[];
+  })[];
 }
 
 export interface Pipeline {
@@ -86,6 +92,20 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
   /** Entries whose look-up is under way, and until when cursors wait for it. */
   const lookups = new Map<number, number>();
   let waiters: (() => void)[] = [];
+
+  /** Per watch, the highest version that entered the log. */
+  const newest: number[] = [];
+  function positionsFrom(low: number): number[] {
+    const positions = [...newest];
+    const found = new Set<number>();
+    for (let seq = low; seq < log.head && found.size < newest.length; seq++) {
+      const watch = log.watch(seq);
+      if (found.has(watch)) continue;
+      found.add(watch);
+      positions[watch] = Math.min(log.version(seq) - 1, positions[watch] ?? Number.NaN);
+    }
+    return positions;
+  }
 
   const parse = (bytes: Uint8Array): Event => normalise(eventOf(JSON.parse(textOf(bytes))), config);
   const log = createLog({
@@ -267,6 +287,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
         return;
       }
       meters.received[change].value++;
+      if (!(version <= (newest[watch] ?? Number.NaN))) newest[watch] = version;
       if (ready) {
         log.attach(seq, (parsed) => withObjectMetadata(parsed, lookup));
       } else if (lookup) {
@@ -282,7 +303,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     status: () => ({
       events: log.head - log.tail,
       bytes: log.bytes,
-      receivers: receivers.map((receiver) => receiver.status()),
+      receivers: receivers.map((receiver) => ({ ...receiver.status(), positions: positionsFrom(receiver.low()) })),
     }),
     stuck() {
       const now = options.now();

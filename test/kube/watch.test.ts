@@ -237,6 +237,13 @@ describe("the first list", () => {
     });
     await eventually("two events", () => sink.events.length === 2);
     expect(sink.events.map((event) => event.message)).toEqual(["new", "timeless"]);
+    expect(running.log).toContainEqual(
+      expect.objectContaining({
+        level: "warn",
+        message: expect.stringContaining("older than maxEventAgeSeconds"),
+        events: 1,
+      }),
+    );
     await eventually("the watch", () => running.petrel.unready() === undefined);
     server.put(anEventInput({ message: "old but live", firstTimestamp: old, lastTimestamp: old }));
     await eventually("the live one", () => sink.events.length === 3);
