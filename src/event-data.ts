@@ -3,6 +3,7 @@ import type { Event } from "./event.ts";
 import { ENHANCED_EVENT } from "./kube-event.ts";
 import type { Limits } from "./template/budget.ts";
 import type { Problem } from "./template/context.ts";
+import { sprig } from "./template/funcs/sprig.ts";
 import { memberNames } from "./template/member.ts";
 import { compile, type Template } from "./template/template.ts";
 import { type FuncMap, ptrTo, type Type } from "./template/value.ts";
@@ -13,7 +14,7 @@ export const EVENT_TYPE: Type = ptrTo(ENHANCED_EVENT);
 export interface EventTemplateOptions {
   /** In error messages. Default `template`. */
   readonly name?: string;
-  /** Beside those of text/template itself. */
+  /** Beside those of text/template itself. Default: all of sprig. */
   readonly functions?: FuncMap;
   readonly limits?: Partial<Limits>;
   /** As the exporter, also where that is hostile: sprig's dict functions fail on labels, its dates on API times. */
@@ -35,8 +36,8 @@ export function compileForEvent(text: string, options: EventTemplateOptions = {}
 
 /** As {@link compileForEvent}, with the bytes too. */
 export function compileEventTemplate(text: string, options: EventTemplateOptions = {}): Template {
-  const { compat = false, ...rest } = options;
-  return compile(text, { ...rest, type: EVENT_TYPE, lenient: !compat, propose });
+  const { compat = false, functions = sprig, ...rest } = options;
+  return compile(text, { ...rest, functions, type: EVENT_TYPE, lenient: !compat, propose });
 }
 
 /** Names that people take from the JSON, from other versions, or from memory. */

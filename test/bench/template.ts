@@ -1,6 +1,5 @@
 /** Renders per second of event templates, on one core. `bun test/bench/template.ts [seconds per template]` */
 import { compileForEvent } from "../../src/event-data.ts";
-import { sprig } from "../../src/template/funcs/sprig.ts";
 import { readEvents } from "../template/vectors.ts";
 
 const NINE =
@@ -20,7 +19,7 @@ const event = (await readEvents()).get("rich");
 if (event === undefined) throw new Error("no event called rich in test/fixtures/gotemplate/events.json");
 
 for (const [name, text] of Object.entries(TEMPLATES)) {
-  const render = compileForEvent(text, { functions: sprig });
+  const render = compileForEvent(text);
   let length = 0;
   for (let i = 0; i < 20_000; i++) length += render(event).length;
   let count = 0;

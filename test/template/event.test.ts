@@ -3,7 +3,6 @@ import { describe, expect, test } from "bun:test";
 import { compileForEvent } from "../../src/event-data.ts";
 import { eventJson, goJson } from "../../src/kube-event.ts";
 import { parseTimestamp } from "../../src/kube-time.ts";
-import { sprig } from "../../src/template/funcs/sprig.ts";
 import { readEvents } from "./vectors.ts";
 
 const events = await readEvents();
@@ -52,7 +51,7 @@ describe("found at load", () => {
     ['{{ define "t" }}{{ .Nope }}{{ end }}{{ template "t" . }}', []],
   ];
   test.each(table)("%s", (text, wanted) => {
-    const { problems } = compileForEvent(text, { functions: sprig });
+    const { problems } = compileForEvent(text);
     const found = problems.map(({ error, certain }) => `${certain ? "certain" : "maybe"}: ${error.message}`);
     expect(found).toHaveLength(wanted.length);
     for (const [index, words] of wanted.entries()) {
@@ -76,15 +75,15 @@ describe("kinder than Go, unless compat", () => {
   ];
   test.each(table)("%s", (text, kind, words) => {
     const rich = event("rich");
-    expect(compileForEvent(text, { functions: sprig })(rich)).toBe(kind);
-    const strict = compileForEvent(text, { functions: sprig, compat: true });
+    expect(compileForEvent(text)(rich)).toBe(kind);
+    const strict = compileForEvent(text, { compat: true });
     if (words === "") expect(strict(rich)).not.toBe(kind);
     else expect(() => strict(rich)).toThrow(words);
   });
 
   test("changing a label in a template changes no event", () => {
     const rich = event("rich");
-    const render = compileForEvent('{{ $_ := set .Labels "team" "x" }}{{ .Labels.team }}', { functions: sprig });
+    const render = compileForEvent('{{ $_ := set .Labels "team" "x" }}{{ .Labels.team }}');
     expect(render(rich)).toBe("payments");
     expect(rich.metadata.labels?.team).toBe("payments");
   });
