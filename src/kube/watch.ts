@@ -136,7 +136,8 @@ export function createWatch(target: WatchTarget, settings: WatchSettings, host: 
   let resume: string | undefined;
   let lastByteAt = 0;
   let lastError: string | undefined;
-  let deniedBefore = false;
+  /** Times in a row that the API server said 403. */
+  let denials = 0;
   let openedAt = 0;
 
   const parseEvent = (bytes: Uint8Array): Event => normalise(JSON.parse(textOf(bytes)), settings);
@@ -333,8 +334,8 @@ export function createWatch(target: WatchTarget, settings: WatchSettings, host: 
       lastByteAt = began;
       open = true;
       lastError = undefined;
-      if (deniedBefore) logger.info("the API server lets Petrel watch events now", { watch: target.name });
-      deniedBefore = false;
+      if (denials > 1) logger.info("the API server lets Petrel watch events now", { watch: target.name });
+      denials = 0;
 
       const scanner = createLineScanner({ limit: MAX_LINE, line: takeLine, tooLong });
       let probedAt = began;
@@ -531,8 +532,10 @@ export function createWatch(target: WatchTarget, settings: WatchSettings, host: 
         signal,
       });
     } catch (error) {
-      if (error instanceof ApiError && error.status === 410) resume = undefined;
-      else if (error instanceof ApiError && error.status === 504) forgetHistory();
+      if (error instanceof ApiError && error.status === 410) {
+        meters.reconnects.gone.value++;
+        resume = undefined;
+      } else if (error instanceof ApiError && error.status === 504) forgetHistory();
       else throw error;
     }
   }
@@ -552,8 +555,9 @@ export function createWatch(target: WatchTarget, settings: WatchSettings, host: 
       logger.warn("watching events failed, will retry", { watch: target.name, error: error.message });
       return;
     }
-    if (deniedBefore) return;
-    deniedBefore = true;
+    // An API server that has just started forbids everything until it knows its own roles.
+    denials++;
+    if (denials !== 2) return;
     const group = target.path.startsWith("/apis/") ? "events.k8s.io" : "";
     logger.error("the API server forbids watching events; grant Petrel this RBAC rule", {
       watch: target.name,

@@ -35,6 +35,11 @@ interface State {
 }
 
 const CLOSED = new Error("closed");
+/**
+ * In TLS 1.3 a server that refuses the client's certificate, or its absence, says so after the client's handshake has
+ * ended (RFC 8446 §4.4.2.4): what was written until then would count as taken.
+ */
+const VERDICT_MS = 200;
 
 /** Opens when first needed, and again after the connection was lost. One write at a time. */
 export function streamOutput({ to, tls }: StreamOptions): StreamOutput {
@@ -61,6 +66,8 @@ export function streamOutput({ to, tls }: StreamOptions): StreamOutput {
       : Bun.connect<State>({ hostname: to.host, port: to.port, ...common }));
     try {
       await ready;
+      if (material !== undefined) await Bun.sleep(VERDICT_MS);
+      if (mine.lost !== undefined) throw mine.lost;
     } catch (error) {
       opened.terminate();
       throw error;

@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import type { AddressInfo } from "node:net";
 import { hostname, tmpdir } from "node:os";
+import { createServer } from "node:tls";
 import syslog from "../../sinks/syslog.ts";
 import { fields } from "../../src/config/fields.ts";
 import { ConfigError } from "../../src/errors.ts";
@@ -118,6 +120,23 @@ describe("syslog over", () => {
     const stranger = await sinkWith({ network: "tls", address, tls: { caFile: tlsFile("other-ca.crt") } });
     expect(await refusalText(stranger.deliver([events[0]], soon()))).toMatch(/^network: .*got no connection \(/);
     listener.stop(true);
+  });
+
+  test("TLS without the client certificate that the server demands: nothing counts as delivered", async () => {
+    const file = (name: Parameters<typeof tlsFile>[0]) => readFileSync(tlsFile(name), "utf8");
+    const tls = { key: file("server.key"), cert: file("server.crt"), ca: file("ca.crt") };
+    let text = "";
+    const server = createServer({ ...tls, requestCert: true, rejectUnauthorized: true }, (socket) => {
+      socket.on("data", (chunk) => {
+        text += chunk;
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const address = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const sink = await sinkWith({ network: "tls", address, tls: { caFile: tlsFile("ca.crt") } });
+    expect((await refusalOf(sink.deliver([events[0]], soon()))).reason).toBe("network");
+    expect(text).toBe("");
+    server.close();
   });
 
   test("a unix stream", async () => {
