@@ -7,13 +7,13 @@ import { GoError } from "./value.ts";
 export interface Limits {
   /** UTF-16 units of output, and of any one string on the way. Default 1 Mi. */
   readonly maxOutput: number;
-  /** Range iterations, function calls, list elements made. Default 200,000. */
+  /** Range iterations, function calls, list elements made. Default 100,000. */
   readonly maxSteps: number;
   /** Templates calling templates. Default 200. */
   readonly maxDepth: number;
 }
 
-export const DEFAULT_LIMITS: Limits = { maxOutput: 1 << 20, maxSteps: 200_000, maxDepth: 200 };
+export const DEFAULT_LIMITS: Limits = { maxOutput: 1 << 20, maxSteps: 100_000, maxDepth: 200 };
 
 /** The account of the running rendering. */
 export const budget = {

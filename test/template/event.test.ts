@@ -1,9 +1,10 @@
 /** Templates over our events: names, proposals, what is found at load, and where the default is kinder than Go. */
 import { describe, expect, test } from "bun:test";
+import type { Event } from "../../src/event.ts";
 import { compileForEvent } from "../../src/event-data.ts";
 import { eventJson, goJson } from "../../src/kube-event.ts";
 import { parseTimestamp } from "../../src/kube-time.ts";
-import { readEvents } from "./vectors.ts";
+import { eventOf, readEvents } from "./vectors.ts";
 
 const events = await readEvents();
 
@@ -88,6 +89,33 @@ describe("kinder than Go, unless compat", () => {
     expect(rich.metadata.labels?.team).toBe("payments");
   });
 });
+
+test("the 114 templates that the exporter itself was seen to render", async () => {
+  const fixture = (file: string) => Bun.file(new URL(`../fixtures/exporter/${file}`, import.meta.url)).json();
+  const { involvedObject, clusterName, ...rest } = await fixture("event.json");
+  const seen = eventOf({ name: "", event: { ...rest, involvedObject }, clusterName, object: involvedObject });
+  const cases: readonly { readonly T: string; readonly Out: string; readonly Err: string }[] =
+    await fixture("templates.json");
+  const wrong: string[] = [];
+  process.env.FOO = "bar";
+  for (const { T: text, Out: out, Err: error } of cases) {
+    // Two print today's date and an age, whatever the event.
+    if (text.includes("ago ") || text === '{{ .FirstTimestamp | date "2006-01-02" }}') continue;
+    const got = outcome(text, seen);
+    if (error === "" ? got !== out : !got.startsWith("error: "))
+      wrong.push(`${text}\n  got ${got}\n  want ${out}${error}`);
+  }
+  expect(wrong).toEqual([]);
+  expect(cases.length).toBe(114);
+});
+
+function outcome(text: string, seen: Event): string {
+  try {
+    return compileForEvent(text, { compat: true })(seen);
+  } catch (error) {
+    return `error: ${error instanceof Error ? error.message : ""}`;
+  }
+}
 
 test("timestamps of the API", () => {
   const at = (text: string | null) => {

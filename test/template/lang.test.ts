@@ -46,15 +46,15 @@ function render(text: string, data: unknown = null, options: Parameters<typeof c
 
 describe("limits", () => {
   const bombs: readonly (readonly [string, string])[] = [
-    ["{{ range 2000000000 }}{{ end }}", "more than 200000 steps"],
-    ["{{ range 100000 }}{{ range 100000 }}{{ end }}{{ end }}", "more than 200000 steps"],
+    ["{{ range 2000000000 }}{{ end }}", "more than 100000 steps"],
+    ["{{ range 100000 }}{{ range 100000 }}{{ end }}{{ end }}", "more than 100000 steps"],
     ['{{ define "t" }}{{ template "t" . }}{{ end }}{{ template "t" . }}', "exceeded maximum template depth (200)"],
-    ['{{ $s := "abcdefgh" }}{{ range 40 }}{{ $s = print $s $s }}{{ end }}', "more than 1048576 characters"],
+    ['{{ $s := printf "%600000d" 1 }}{{ $s = print $s $s }}', "more than 1048576 characters"],
     ['{{ range 5 }}{{ printf "%999999d" 1 }}{{ end }}', "more than 1048576 characters"],
-    ['{{ $s := printf "%999999d" 1 }}{{ range 1000 }}{{ len $s }}{{ end }}', "more than 200000 steps"],
+    ['{{ $s := printf "%999999d" 1 }}{{ range 1000 }}{{ len $s }}{{ end }}', "more than 100000 steps"],
     [`{{ ${"(".repeat(5000)}1${")".repeat(5000)} }}`, "max expression depth exceeded"],
     ["{{ if 1 }}".repeat(5000), "max expression depth exceeded"],
-    ["{{ .a.a }}{{ printf .s .l .l .l }}", "more than 200000 steps"],
+    ["{{ .a.a }}{{ printf .s .l .l .l }}", "more than 100000 steps"],
   ];
   const big = { a: {}, s: "%v%v%v", l: Array.from({ length: 100_000 }, () => 1) };
   test.each(bombs)("%s", (text, words) => {
