@@ -1,0 +1,19 @@
+/** `bun run soak NAME`: long runs against the real thing, whose findings become test cases. */
+import { soakTemplates } from "./soak-templates.ts";
+
+const SOAKS: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = { templates: soakTemplates };
+
+const HELP = `bun run soak templates [--count N] [--seed N] [--write] [--findings FILE]
+    random templates through Petrel and through real Go: equal output, or the same kind of error.
+    --count     how many; default 100,000
+    --seed      the same seed, the same templates; default 1
+    --write     put the report into test/bench/soak-templates.md
+    --findings  write what differs into a file, one JSON object a line`;
+
+const [name, ...args] = process.argv.slice(2);
+const soak = name === undefined ? undefined : SOAKS[name];
+if (soak === undefined) {
+  process.stderr.write(`${HELP}\n`);
+  process.exit(name === "help" || name === "--help" ? 0 : 2);
+}
+process.exit(await soak(args));
