@@ -1,8 +1,11 @@
-/** GET requests to the API server on Bun's fetch: credentials, deadlines, errors with a meaning. */
+/** GET requests to the API server: credentials, deadlines, errors with a meaning. */
 import type { Cell, Metrics } from "../metrics.ts";
+import { ConnectionError, createStreams, type HttpStream, type StreamRequest, type Take } from "../wire/http-stream.ts";
+import { proxyOfEnvironment } from "../wire/proxy.ts";
 import type { Credentials, RequestAuth } from "./credentials.ts";
-import { CredentialsError, codeOf } from "./credentials-error.ts";
+import { CredentialsError } from "./credentials-error.ts";
 import { memberOf, textOf } from "./json.ts";
+import type { Proxied } from "./proxied.ts";
 
 export type ApiErrorKind = "credentials" | "network" | "timeout" | "status";
 
@@ -49,8 +52,11 @@ export interface GetOptions {
 /** An answer of 200 whose body is the caller's to read. `close()` must be called in the end, and may be called twice. */
 export interface ApiStream {
   readonly status: number;
-  readonly headers: Headers;
-  readonly body: ReadableStream<Uint8Array>;
+  /**
+   * Once: hands the body over as it comes, and resolves at its end. Rejects with ApiError, with the signal's reason, or
+   * with what `take` threw.
+   */
+  read(take: Take): Promise<void>;
   /** Cuts the connection if the body has not come to its end, and lets go of the signal. */
   close(): void;
 }
@@ -78,7 +84,8 @@ const MAX_JSON_BYTES = 4 * 1024 * 1024;
 export function createApiClient(credentials: Credentials, options: ApiClientOptions): ApiClient {
   const { metrics, userAgent } = options;
   // A pool of its own: a connection that a client certificate opened serves nobody else.
-  const session = new Bun.FetchSession();
+  const streams = createStreams();
+  let proxied: Proxied | undefined;
   const cells = new Map<string, Cell>();
 
   const count = (verb: ApiVerb, code: string): void => {
@@ -104,29 +111,24 @@ export function createApiClient(credentials: Credentials, options: ApiClientOpti
     }
   };
 
-  const attempt = async (url: string, request: GetOptions, signal: AbortSignal): Promise<Response> => {
-    const auth = await authorise(signal);
-    const init: BunFetchRequestInit & { readonly timeout: false } = {
-      session,
-      headers: {
-        ...auth.headers,
-        accept: request.accept ?? "application/json",
-        "accept-encoding": "identity",
-        "user-agent": userAgent,
-      },
-      // A redirect would carry the credentials to another server.
-      redirect: "manual",
-      signal,
-      // Bun ends a silent body after some minutes otherwise; who reads a stream watches over it.
-      timeout: false,
-      ...(auth.tls === undefined ? {} : { tls: auth.tls }),
-      // As client-go: the kubeconfig's proxy is used whatever NO_PROXY says.
-      ...(auth.proxy === undefined ? {} : { proxy: { url: auth.proxy, respectNoProxy: false } }),
+  const through = async (request: StreamRequest, proxy: string | undefined): Promise<HttpStream> => {
+    if (proxy === undefined && !proxyOfEnvironment(request.url)) return streams.get(request);
+    proxied ??= (await import("./proxied.ts")).createProxied();
+    return proxied.get({ ...request, proxy });
+  };
+
+  const attempt = async (url: URL, request: GetOptions, signal: AbortSignal): Promise<HttpStream> => {
+    const { headers, tls, proxy } = await authorise(signal);
+    const all = {
+      ...headers,
+      accept: request.accept ?? "application/json",
+      "accept-encoding": "identity",
+      "user-agent": userAgent,
     };
     try {
-      const response = await fetch(url, init);
-      count(request.verb, String(response.status));
-      return response;
+      const answer = await through({ url, headers: all, tls, signal }, proxy);
+      count(request.verb, String(answer.status));
+      return answer;
     } catch (error) {
       if (!signal.aborted) count(request.verb, "network");
       throw error;
@@ -136,7 +138,7 @@ export function createApiClient(credentials: Credentials, options: ApiClientOpti
   const open = async (path: string, request: GetOptions): Promise<Opened> => {
     const { verb, signal } = request;
     signal?.throwIfAborted();
-    const url = `${credentials.server}${path}${queryText(request.query)}`;
+    const url = new URL(`${credentials.server}${path}${queryText(request.query)}`);
     const timeoutMs = request.timeoutMs ?? DEFAULT_TIMEOUT_MS;
     const control = new AbortController();
     const abort = (): void => control.abort(signal?.reason);
@@ -155,14 +157,15 @@ export function createApiClient(credentials: Credentials, options: ApiClientOpti
     const failure = (error: unknown): unknown => failureOf(error, control.signal, credentials.server);
 
     try {
-      let response = await attempt(url, request, control.signal);
-      if (response.status === 401) {
-        await response.body?.cancel();
+      let answer = await attempt(url, request, control.signal);
+      if (answer.status === 401) {
+        // Read, so that the connection is free for the next attempt.
+        await readText(answer, MAX_ERROR_BYTES);
         credentials.invalidate();
-        response = await attempt(url, request, control.signal);
+        answer = await attempt(url, request, control.signal);
       }
-      if (response.status < 200 || response.status > 299) throw await statusError(response, path, credentials.source);
-      return { response, timer, failure, close };
+      if (answer.status < 200 || answer.status > 299) throw await statusError(answer, path, credentials.source);
+      return { answer, timer, failure, close };
     } catch (error) {
       const cause = failure(error);
       close();
@@ -175,16 +178,23 @@ export function createApiClient(credentials: Credentials, options: ApiClientOpti
     namespace: credentials.namespace,
 
     async stream(path, request) {
-      const { response, timer, close } = await open(path, request);
+      const { answer, timer, failure, close } = await open(path, request);
       clearTimeout(timer);
-      return { status: response.status, headers: response.headers, body: response.body ?? emptyBody(), close };
+      return {
+        status: answer.status,
+        read: (take) =>
+          answer.read(take).catch((error) => {
+            throw failure(error);
+          }),
+        close,
+      };
     },
 
     async json(path, request) {
       const limit = request.maxBytes ?? MAX_JSON_BYTES;
-      const { response, failure, close } = await open(path, request);
+      const { answer, failure, close } = await open(path, request);
       try {
-        const text = response.body === null ? "" : await readText(response.body, limit);
+        const text = await readText(answer, limit);
         if (text === undefined) throw new ApiError("network", `the answer to ${path} is larger than ${limit} bytes`);
         return parseJson(text, path);
       } catch (error) {
@@ -194,33 +204,31 @@ export function createApiClient(credentials: Credentials, options: ApiClientOpti
       }
     },
 
-    close: () => session.close(),
+    close() {
+      streams.close();
+      proxied?.close();
+    },
   };
 }
 
 interface Opened {
-  readonly response: Response;
+  readonly answer: HttpStream;
   readonly timer: Timer;
   /** The error to throw for one that the body's reader met. */
   failure(error: unknown): unknown;
   close(): void;
 }
 
-/**
- * What a failed read of an {@link ApiStream}'s body means. Bun's own errors carry the URL and are never passed on.
- */
-export function networkError(error: unknown, server: string): ApiError {
-  if (error instanceof ApiError) return error;
-  const code = codeOf(error);
-  return new ApiError("network", `cannot reach ${server}: ${explain(code)}`);
-}
-
+/** Errors that are not the connection's are their thrower's: those of a stream's reader. */
 function failureOf(error: unknown, signal: AbortSignal, server: string): unknown {
-  return signal.aborted ? signal.reason : networkError(error, server);
+  if (signal.aborted) return signal.reason;
+  return error instanceof ConnectionError
+    ? new ApiError("network", `cannot reach ${server}: ${explain(error)}`)
+    : error;
 }
 
 /** Codes as Bun 1.4.5 gives them, in words that say what to do. */
-function explain(code: string): string {
+function explain({ code, message }: ConnectionError): string {
   switch (code) {
     case "ECONNREFUSED":
       return "connection refused";
@@ -244,16 +252,18 @@ function explain(code: string): string {
     case "FailedToOpenSocket":
       return "no connection could be set up; check the address, and that certificates and keys are sound and belong together";
     default:
-      return code === "" ? "the connection failed" : code;
+      if (code.startsWith("ERR_OSSL_"))
+        return `its certificates and keys cannot be used: are they sound, and do they belong together? (${code})`;
+      return message === "" ? "the connection failed" : message;
   }
 }
 
-async function statusError(response: Response, path: string, source: string): Promise<ApiError> {
-  const { status } = response;
-  const text = (response.body === null ? "" : await readText(response.body, MAX_ERROR_BYTES)) ?? "";
+async function statusError(answer: HttpStream, path: string, source: string): Promise<ApiError> {
+  const { status } = answer;
+  const text = (await readText(answer, MAX_ERROR_BYTES)) ?? "";
   let reason = "";
   let said = "";
-  let retryAfterMs = retryAfterOf(response.headers.get("retry-after"));
+  let retryAfterMs = retryAfterOf(answer.header("retry-after"));
   try {
     const body: unknown = JSON.parse(text);
     if (memberOf(body, "kind") === "Status") {
@@ -281,8 +291,8 @@ function retryableStatus(status: number): boolean {
 }
 
 /** Seconds or a date; a day at most. */
-function retryAfterOf(header: string | null): number | undefined {
-  if (header === null) return undefined;
+function retryAfterOf(header: string | undefined): number | undefined {
+  if (header === undefined) return undefined;
   const ms = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - Date.now();
   return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, 0), 86_400_000);
 }
@@ -297,14 +307,23 @@ function queryText(query: GetOptions["query"]): string {
   return text;
 }
 
+/** Ends the reading of a body that is longer than it may be. */
+class TooLong extends Error {}
+
 /** Undefined when it is longer than `limit` bytes; the rest is not read. */
-async function readText(body: ReadableStream<Uint8Array>, limit: number): Promise<string | undefined> {
-  const chunks: Uint8Array[] = [];
+async function readText(answer: HttpStream, limit: number): Promise<string | undefined> {
+  const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of body) {
-    size += chunk.length;
-    if (size > limit) return undefined;
-    chunks.push(chunk);
+  try {
+    await answer.read((chunk) => {
+      size += chunk.length;
+      if (size > limit) throw new TooLong();
+      chunks.push(Buffer.from(chunk));
+      return undefined;
+    });
+  } catch (error) {
+    if (error instanceof TooLong) return undefined;
+    throw error;
   }
   return Buffer.concat(chunks).toString("utf8");
 }
@@ -325,10 +344,6 @@ async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promis
     signal.addEventListener("abort", abort, { once: true });
     promise.then(settle, fail).finally(() => signal.removeEventListener("abort", abort));
   });
-}
-
-function emptyBody(): ReadableStream<Uint8Array> {
-  return new ReadableStream({ start: (controller) => controller.close() });
 }
 
 /** One line, at most 500 characters. */

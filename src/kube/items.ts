@@ -104,7 +104,7 @@ export function createItemScanner(options: ItemOptions): ItemScanner {
         }
       }
       if (!inItems) around(chunk.subarray(from));
-      else if (depth > ITEMS) keep(chunk.subarray(from));
+      else if (depth > ITEMS) keep(Buffer.copyBytesFrom(chunk, from));
     },
     end() {
       if (depth !== 0 || inString || envelope.trim() === "") throw new Error("the list ended in the middle");

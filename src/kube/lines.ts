@@ -1,7 +1,7 @@
 /** Bytes to lines: a watch is a stream of JSON texts, one a line (kubernetes.io/docs/reference/using-api/api-concepts, "watch"). */
 
 export interface LineScanner {
-  /** Calls `line` for every line that this chunk completes. The bytes are only valid during the call. */
+  /** Calls `line` for every line that this chunk completes. The bytes are only valid during the call, as is the chunk. */
   push(chunk: Uint8Array): void;
   /** Bytes of the line that has not ended. */
   readonly pending: number;
@@ -56,7 +56,7 @@ export function createLineScanner(options: LineOptions): LineScanner {
         }
         start = end + 1;
       }
-      if (start < chunk.length) keep(chunk.subarray(start));
+      if (start < chunk.length) keep(Buffer.copyBytesFrom(chunk, start));
     },
     get pending() {
       return pending;

@@ -288,7 +288,6 @@ export function createWatch(target: WatchTarget, settings: WatchSettings, host: 
     signal: AbortSignal,
     use: (chunk: Uint8Array) => Promise<void> | undefined,
   ): Promise<void> {
-    const reader = stream.body.getReader();
     let at = host.now();
     let stalled = false;
     const watchdog = setInterval(() => {
@@ -297,13 +296,14 @@ export function createWatch(target: WatchTarget, settings: WatchSettings, host: 
       stream.close();
     }, timing.tick);
     try {
-      for (;;) {
-        const { done, value } = await reader.read();
-        if (done) return;
-        const wait = use(value);
-        if (wait) await wait;
-        at = host.now();
-      }
+      await stream.read((chunk) => {
+        const wait = use(chunk);
+        // Nothing is read while receivers are waited for.
+        at = wait ? Number.POSITIVE_INFINITY : host.now();
+        return wait?.finally(() => {
+          at = host.now();
+        });
+      });
     } catch (error) {
       signal.throwIfAborted();
       if (stalled)
@@ -361,13 +361,11 @@ export function createWatch(target: WatchTarget, settings: WatchSettings, host: 
         }
       }, timing.tick);
 
-      const reader = stream.body.getReader();
-      for (;;) {
-        const { done, value } = await reader.read();
-        if (done) break;
+      await stream.read((chunk) => {
         lastByteAt = host.now();
-        scanner.push(value);
-      }
+        scanner.push(chunk);
+        return undefined;
+      });
       if (scanner.pending > 0) logger.debug("the watch ended in the middle of a line", { watch: target.name });
       throw new Reconnect("closed", "the API server ended the watch");
     } catch (error) {
@@ -494,12 +492,10 @@ export function createWatch(target: WatchTarget, settings: WatchSettings, host: 
         timeoutMs: timing.patience * 2,
         signal: control.signal,
       });
-      const reader = stream.body.getReader();
-      for (;;) {
-        const { done, value } = await reader.read();
-        if (done) break;
-        scanner.push(value);
-      }
+      await stream.read((chunk) => {
+        scanner.push(chunk);
+        return undefined;
+      });
     } catch (error) {
       signal.throwIfAborted();
       if (!control.signal.aborted) throw error;

@@ -2,195 +2,97 @@
  * HTTP/1.1 over our own sockets, a few of which are kept open: at 500 requests a second it costs half of what fetch
  * does, in a flood a third. No proxies: those are {@link fetchExchange}'s.
  */
-import type { Socket } from "bun";
 import { DeliveryError } from "../errors.ts";
 import { abortError, untilAborted } from "./abort.ts";
 import type { Exchange, HttpResponse, WireRequest } from "./http.ts";
 import { BODY_MAX } from "./http-body.ts";
 import { HttpSyntaxError, ResponseReader } from "./http-response.ts";
+import { createPool, type HttpSocket, type Listener, scratch } from "./http-socket.ts";
 import type { TlsMaterial } from "./tls.ts";
 
-/** Connections that wait for the next request, at most. */
-const IDLE_MAX = 8;
-/** Firewalls forget silent connections, so older ones are not trusted with a request. */
-const IDLE_MAX_MS = 30_000;
 const SYSTEM_TLS: TlsMaterial = { rejectUnauthorized: true };
-
-/** Requests up to this size are put together here: `socket.write` takes what it can before it returns. */
-const scratch = Buffer.allocUnsafeSlow(64 * 1024);
-
-interface Waiting {
-  readonly reader: ResponseReader;
-  readonly resolve: (reader: ResponseReader) => void;
-  readonly reject: (error: DeliveryError | Stale) => void;
-  readonly doing: string;
-}
 
 /** A kept connection was closed before a byte of the answer: the request may go over another one. */
 class Stale extends Error {}
 
-class Connection {
-  readonly origin: string;
-  readonly material: TlsMaterial | undefined;
-  readonly #onGone: (connection: Connection) => void;
-  #socket: Socket<Connection> | undefined;
-  #waiting: Waiting | undefined;
-  #unsent: Buffer | undefined;
-  #answered = 0;
-  #ready: { resolve: () => void; reject: (error: unknown) => void } | undefined;
-  gone = false;
-  idleSince = 0;
+/** One request on its way. */
+class Waiting implements Listener {
+  readonly #reader: ResponseReader;
+  readonly #socket: HttpSocket;
+  readonly #request: WireRequest;
+  readonly #resolve: (reader: ResponseReader) => void;
+  readonly #reject: (error: DeliveryError | Stale) => void;
 
-  constructor(origin: string, material: TlsMaterial | undefined, onGone: (connection: Connection) => void) {
-    this.origin = origin;
-    this.material = material;
-    this.#onGone = onGone;
-  }
-
-  async open(url: URL): Promise<void> {
-    const ready = Promise.withResolvers<void>();
-    this.#ready = ready;
-    // It may be lost before anybody waits for it.
-    ready.promise.catch(() => {});
-    const socket = await Bun.connect<Connection>({
-      hostname: url.hostname.replace(/^\[|\]$/g, ""),
-      port: Number(url.port) || (url.protocol === "https:" ? 443 : 80),
-      data: this,
-      socket: handlers,
-      ...(this.material && { tls: this.material }),
-    });
-    if (this.gone) {
-      socket.terminate();
-      return;
-    }
+  constructor(
+    socket: HttpSocket,
+    request: WireRequest,
+    resolve: (reader: ResponseReader) => void,
+    reject: (error: DeliveryError | Stale) => void,
+  ) {
+    this.#reader = new ResponseReader(request.method);
     this.#socket = socket;
-    await ready.promise;
+    this.#request = request;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    request.signal.addEventListener("abort", this.#stop, { once: true });
+    socket.listener = this;
+    socket.write(requestBytes(request));
   }
 
-  get unverified(): boolean {
-    return this.material?.rejectUnauthorized === false;
-  }
-
-  opened(encrypted: boolean, error?: unknown): void {
-    if (error !== undefined) this.lost(error);
-    else if (encrypted === (this.material !== undefined)) this.#ready?.resolve();
-  }
-
-  /** One request at a time. Settles when the answer is whole, or the connection is lost. */
-  exchange(request: WireRequest): Promise<ResponseReader> {
-    return new Promise((resolve, reject) => {
-      const { signal, doing } = request;
-      const stop = () => {
-        this.#waiting = undefined;
-        reject(abortError(signal, doing));
-        this.destroy();
-      };
-      signal.addEventListener("abort", stop, { once: true });
-      const settled =
-        <T>(settle: (value: T) => void) =>
-        (value: T) => {
-          signal.removeEventListener("abort", stop);
-          settle(value);
-        };
-      this.#waiting = {
-        reader: new ResponseReader(request.method),
-        resolve: settled(resolve),
-        reject: settled(reject),
-        doing,
-      };
-      this.#write(requestBytes(request));
-    });
-  }
-
-  #write(bytes: Buffer): void {
-    const taken = Math.max(0, this.#socket?.write(bytes) ?? 0);
-    if (taken === bytes.length) this.#unsent = undefined;
-    else this.#unsent = bytes.buffer === scratch.buffer ? Buffer.from(bytes.subarray(taken)) : bytes.subarray(taken);
-  }
-
-  drained(): void {
-    if (this.#unsent !== undefined) this.#write(this.#unsent);
-  }
+  readonly #stop = (): void => {
+    const { signal, doing } = this.#request;
+    this.#socket.listener = undefined;
+    this.#socket.destroy();
+    this.#reject(abortError(signal, doing));
+  };
 
   received(bytes: Buffer): void {
-    const waiting = this.#waiting;
-    if (waiting === undefined) {
-      // Nobody asked: what follows cannot be told from the next answer.
-      this.destroy();
-      return;
-    }
+    const { doing } = this.#request;
     try {
-      if (!waiting.reader.push(bytes)) return;
+      if (this.#reader.push(bytes)) this.#finish();
     } catch (error) {
       const why = error instanceof HttpSyntaxError ? error.message : "an answer that cannot be read";
-      this.#waiting = undefined;
-      this.destroy();
-      waiting.reject(new DeliveryError("network", `${waiting.doing} answered with ${why}`));
+      this.#release();
+      this.#socket.destroy();
+      this.#reject(new DeliveryError("network", `${doing} answered with ${why}`));
+    }
+  }
+
+  lost(error: unknown): void {
+    const { doing } = this.#request;
+    if (error === undefined && this.#reader.end()) {
+      this.#finish();
       return;
     }
-    this.#finish(waiting);
-  }
-
-  #finish(waiting: Waiting): void {
-    this.#waiting = undefined;
-    this.#answered++;
-    // An answer that came before the whole request was sent leaves the rest of it in the way.
-    if (!waiting.reader.reusable || this.#unsent !== undefined) this.destroy("end");
-    waiting.resolve(waiting.reader);
-  }
-
-  /** The other side is gone; `error` when it did not take its leave. */
-  lost(error?: unknown): void {
-    if (this.gone) return;
-    const waiting = this.#waiting;
-    this.destroy("terminate", error);
-    if (waiting === undefined) return;
-    if (error === undefined && waiting.reader.end()) {
-      this.#finish(waiting);
-    } else if (this.#answered > 0 && !waiting.reader.begun) {
-      waiting.reject(new Stale());
+    this.#release();
+    if (this.#socket.answered > 0 && !this.#reader.begun) {
+      this.#reject(new Stale());
     } else {
-      const when = waiting.reader.begun ? "in mid-answer" : "before an answer";
-      waiting.reject(new DeliveryError("network", `${waiting.doing} lost the connection ${when}${codeOf(error)}`));
+      const when = this.#reader.begun ? "in mid-answer" : "before an answer";
+      this.#reject(new DeliveryError("network", `${doing} lost the connection ${when}${codeOf(error)}`));
     }
   }
 
-  /** `end` takes its leave in good order. */
-  destroy(how: "end" | "terminate" = "terminate", error: unknown = new Error("closed")): void {
-    if (this.gone) return;
-    this.gone = true;
-    this.#socket?.[how]();
-    this.#ready?.reject(error);
-    this.#onGone(this);
+  #finish(): void {
+    this.#release();
+    this.#socket.answered++;
+    // An answer that came before the whole request was sent leaves the rest of it in the way.
+    if (!this.#reader.reusable || this.#socket.sending) this.#socket.destroy("end");
+    this.#resolve(this.#reader);
+  }
+
+  #release(): void {
+    this.#request.signal.removeEventListener("abort", this.#stop);
+    this.#socket.listener = undefined;
   }
 }
 
-const handlers = {
-  binaryType: "buffer" as const,
-  open(socket: Socket<Connection>) {
-    socket.data.opened(false);
-  },
-  handshake(socket: Socket<Connection>, success: boolean, error: Error | null) {
-    // `success` speaks of the name even when nothing is to be verified, and of the chain only when it is.
-    const trusted = success && socket.authorized;
-    socket.data.opened(true, trusted || socket.data.unverified ? undefined : (error ?? new Error("not trusted")));
-  },
-  data(socket: Socket<Connection>, bytes: Buffer) {
-    socket.data.received(bytes);
-  },
-  drain(socket: Socket<Connection>) {
-    socket.data.drained();
-  },
-  close(socket: Socket<Connection>, error?: Error) {
-    socket.data.lost(error);
-  },
-  end(socket: Socket<Connection>) {
-    socket.data.lost();
-  },
-  error(socket: Socket<Connection>, error: Error) {
-    socket.data.lost(error);
-  },
-};
+/** One request at a time. Settles when the answer is whole, or the connection is lost. */
+function exchangeOver(socket: HttpSocket, request: WireRequest): Promise<ResponseReader> {
+  return new Promise((resolve, reject) => {
+    new Waiting(socket, request, resolve, reject);
+  });
+}
 
 /** ` (ECONNRESET)`; nothing else of an error, because messages may hold addresses with tokens. */
 function codeOf(error: unknown): string {
@@ -247,38 +149,19 @@ export interface Connections {
 }
 
 export function connectionExchange({ tls, now }: ConnectionOptions): Connections {
-  const idle: Connection[] = [];
-  const open = new Set<Connection>();
-  const forget = (connection: Connection) => {
-    open.delete(connection);
-    const at = idle.indexOf(connection);
-    if (at >= 0) idle.splice(at, 1);
-  };
-
-  const kept = (origin: string, material: TlsMaterial | undefined): Connection | undefined => {
-    for (const connection of idle.toReversed()) {
-      if (now() - connection.idleSince > IDLE_MAX_MS || connection.material !== material) connection.destroy();
-      else if (connection.origin === origin) {
-        idle.splice(idle.indexOf(connection), 1);
-        return connection;
-      }
-    }
-    return undefined;
-  };
-
+  const pool = createPool(now);
   const materialFor = (url: URL) => (url.protocol === "https:" ? (tls?.() ?? SYSTEM_TLS) : undefined);
 
   const fresh = async (
     { url, signal, doing }: Pick<WireRequest, "url" | "signal" | "doing">,
     material: TlsMaterial | undefined,
-  ): Promise<Connection> => {
-    const connection = new Connection(url.origin, material, forget);
-    open.add(connection);
+  ): Promise<HttpSocket> => {
+    const socket = pool.fresh(url.origin, material);
     try {
-      await untilAborted(connection.open(url), signal, doing, () => connection.destroy());
-      return connection;
+      await untilAborted(socket.open(url), signal, doing, () => socket.destroy());
+      return socket;
     } catch (error) {
-      connection.destroy();
+      socket.destroy();
       if (error instanceof DeliveryError) throw error;
       throw new DeliveryError("network", `${doing} got no connection${codeOf(error)}`);
     }
@@ -287,33 +170,27 @@ export function connectionExchange({ tls, now }: ConnectionOptions): Connections
   const exchange = async (request: WireRequest): Promise<HttpResponse> => {
     const { url, signal, doing } = request;
     const material = materialFor(url);
-    let connection = kept(url.origin, material) ?? (await fresh(request, material));
+    let socket = pool.kept(url.origin, material) ?? (await fresh(request, material));
     let reader: ResponseReader;
     try {
-      reader = await connection.exchange(request);
+      reader = await exchangeOver(socket, request);
     } catch (error) {
       if (!(error instanceof Stale)) throw error;
-      for (const other of [...idle]) if (other.origin === url.origin) other.destroy();
+      pool.drop(url.origin);
       if (signal.aborted) throw abortError(signal, doing);
-      connection = await fresh(request, material);
-      reader = await connection.exchange(request);
+      socket = await fresh(request, material);
+      reader = await exchangeOver(socket, request);
     }
-    if (!connection.gone) {
-      connection.idleSince = now();
-      idle.push(connection);
-      if (idle.length > IDLE_MAX) idle[0]?.destroy();
-    }
+    pool.release(socket);
     return { status: reader.status, headers: reader.headers, text: await textOf(reader, doing) };
   };
 
   return {
     exchange,
     async reach(url, signal, doing) {
-      const connection = await fresh({ url, signal, doing }, materialFor(url));
-      connection.destroy("end");
+      const socket = await fresh({ url, signal, doing }, materialFor(url));
+      socket.destroy("end");
     },
-    close() {
-      for (const connection of [...open]) connection.lost();
-    },
+    close: pool.close,
   };
 }

@@ -35,10 +35,20 @@ export class ResponseReader {
   /** The body so far is the first `#size` bytes. */
   #body: Buffer = EMPTY;
   #line: Buffer = EMPTY;
+  readonly #give: ((part: Buffer) => void) | undefined;
 
-  /** `method` is the request's: an answer to HEAD has no body, whatever its headers say. */
-  constructor(method: string) {
+  /**
+   * `method` is the request's: an answer to HEAD has no body, whatever its headers say. With `give` the body is given
+   * away as it comes, of any length, and `body()` stays empty; the parts are valid until `give` returns.
+   */
+  constructor(method: string, give?: (part: Buffer) => void) {
     this.#bodyless = method === "HEAD";
+    this.#give = give;
+  }
+
+  /** Status and headers are there. */
+  get headed(): boolean {
+    return this.#phase !== "head";
   }
 
   get done(): boolean {
@@ -92,6 +102,10 @@ export class ResponseReader {
 
   /** Copies, because what a socket lends is valid until its handler returns. */
   #keep(part: Buffer): void {
+    if (this.#give !== undefined) {
+      if (part.length > 0) this.#give(part);
+      return;
+    }
     const size = this.#size + part.length;
     if (size > BODY_MAX) throw new HttpSyntaxError(`a body of more than ${BODY_MAX / 1024 / 1024} MiB`);
     if (size > this.#body.length) {

@@ -6,6 +6,7 @@ import { DeliveryError, type Reason, reasonOfStatus } from "../errors.ts";
 import { abortError } from "./abort.ts";
 import { connectionExchange } from "./http-connection.ts";
 import { fetchExchange } from "./http-fetch.ts";
+import { proxyOfEnvironment } from "./proxy.ts";
 import { type TlsOptions, tlsReader } from "./tls.ts";
 
 /** Name and value as they go out; a name may be there twice. */
@@ -80,13 +81,6 @@ export function createHttp(options: HttpOptions = {}): Http {
     send: (request) => send(exchange, request),
     [Symbol.dispose]: direct.close,
   };
-}
-
-/** Whether a proxy is named for this URL; NO_PROXY is then fetch's to read. Loopback never goes through one, as in Go. */
-function proxyOfEnvironment(url: URL): boolean {
-  const name = url.protocol === "https:" ? "HTTPS_PROXY" : "HTTP_PROXY";
-  if (!process.env[name] && !process.env[name.toLowerCase()]) return false;
-  return !/^(localhost|127\.[\d.]+|\[::1\])$/.test(url.hostname);
 }
 
 async function send(exchange: Exchange, request: HttpRequest): Promise<HttpResponse> {

@@ -13,7 +13,8 @@ export interface TlsOptions {
 
 /** The part of Bun's TLS options that receivers can set. */
 export interface TlsMaterial {
-  readonly rejectUnauthorized: boolean;
+  /** Default true. */
+  readonly rejectUnauthorized?: boolean;
   readonly serverName?: string;
   readonly ca?: string;
   readonly cert?: string;
