@@ -139,6 +139,8 @@ export function createWatch(target: WatchTarget, settings: WatchSettings, host: 
   /** Times in a row that the API server said 403. */
   let denials = 0;
   let openedAt = 0;
+  /** What a first list takes must have happened since then; undefined before the first attempt to list. */
+  let oldest: number | undefined;
 
   const parseEvent = (bytes: Uint8Array): Event => normalise(JSON.parse(textOf(bytes)), settings);
 
@@ -172,7 +174,8 @@ export function createWatch(target: WatchTarget, settings: WatchSettings, host: 
     const first = Number.isNaN(version);
     if (first && settings.startFrom === "now") return newest(signal);
     const floor = version;
-    const oldest = host.now() - settings.maxEventAgeMs;
+    // Not the time of this attempt: what happens while the API server cannot be reached is no old news.
+    oldest ??= host.now() - settings.maxEventAgeMs;
     let paced = true;
     for (;;) {
       try {
@@ -215,7 +218,10 @@ export function createWatch(target: WatchTarget, settings: WatchSettings, host: 
       let told = 0;
       for (const { bytes, version: at, identity } of window.take()) {
         const wait = paced ? host.room(signal) : undefined;
-        if (wait) await wait;
+        if (wait) {
+          await wait;
+          signal.throwIfAborted();
+        }
         // Receivers get their turn, so that the log stays small where they keep up.
         else if (++told % TURN === 0) await nextTurn();
         host.receive(bytes, "listed", at, identity);
@@ -262,6 +268,7 @@ export function createWatch(target: WatchTarget, settings: WatchSettings, host: 
       }
       const page = scanner.end() as Json;
       listed ??= versionOf(page);
+      if (!first && Number(listed) < floor) throw otherHistory();
       const next = (page.metadata as Json | undefined)?.continue;
       token = typeof next === "string" && next !== "" ? next : undefined;
     } while (token !== undefined);
@@ -349,7 +356,8 @@ export function createWatch(target: WatchTarget, settings: WatchSettings, host: 
           control.abort(new Reconnect("overdue", "the API server did not end the watch in time"));
         } else if (!probing && now - Math.max(lastByteAt, probedAt) >= timing.silence) {
           probing = true;
-          probe(probeFrom, control.signal)
+          // Not from where the watch began: that may be compacted long since, and then the probe would see nothing.
+          probe(resume !== undefined && version > Number(probeFrom) ? resume : probeFrom, control.signal)
             .then((seen) => {
               probeFrom = seen;
             })
@@ -376,6 +384,8 @@ export function createWatch(target: WatchTarget, settings: WatchSettings, host: 
       clearInterval(ticker);
       signal.removeEventListener("abort", abort);
       stream?.close();
+      // A probe may still be under way.
+      control.abort();
     }
   }
 
@@ -414,6 +424,8 @@ export function createWatch(target: WatchTarget, settings: WatchSettings, host: 
       event = normalise(object, settings);
     } catch (error) {
       malformed("a line", error);
+      // It was told: to meet it again after every reconnect would help nobody.
+      advance(at, metadata);
       return;
     }
     if (wanted(event)) {
@@ -429,8 +441,8 @@ export function createWatch(target: WatchTarget, settings: WatchSettings, host: 
   }
 
   function advance(at: number, metadata: Json | undefined): void {
-    if (Number.isNaN(at)) return;
-    if (!(at <= version)) version = at;
+    if (Number.isNaN(at) || at <= version) return;
+    version = at;
     resume = String(metadata?.resourceVersion);
   }
 
@@ -445,17 +457,17 @@ export function createWatch(target: WatchTarget, settings: WatchSettings, host: 
     let seen = Number.NaN;
     try {
       now = await within(timing.patience * 2, signal, newest);
-      if (Number(now) < version) {
-        throw new Reconnect("history", "the API server's resourceVersion went back: it has another history now");
-      }
+      if (Number(now) < version) throw otherHistory();
       seen = await peek(from, signal);
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof Reconnect) throw error;
       if (error instanceof ApiError && error.kind === "status") {
-        // The server answers: a compacted start of the probe, or too many requests, says nothing about the watch.
+        // What the watch may have kept from us is compacted: only a list can tell it.
+        if (error.status === 410) throw error;
+        // The server answers: too many requests, say, tell nothing about the watch.
         logger.debug("the probe of a silent watch was refused", { watch: target.name, error: error.message });
-        return error.status === 410 ? newest(signal) : from;
+        return from;
       }
       throw new Reconnect("mute", `the probe of a silent watch failed: ${messageOf(error)}`);
     }
@@ -531,9 +543,15 @@ export function createWatch(target: WatchTarget, settings: WatchSettings, host: 
       if (error instanceof ApiError && error.status === 410) {
         meters.reconnects.gone.value++;
         resume = undefined;
-      } else if (error instanceof ApiError && error.status === 504) forgetHistory();
-      else throw error;
+      } else if (error instanceof ApiError && error.status === 504 && Number(await newest(signal)) < Number(from)) {
+        // A gateway's 504 says nothing of the history; nor does that of an API server which is slow.
+        forgetHistory();
+      } else throw error;
     }
+  }
+
+  function otherHistory(): Reconnect {
+    return new Reconnect("history", "the API server's resourceVersion went back: it has another history now");
   }
 
   function forgetHistory(): void {
@@ -544,6 +562,8 @@ export function createWatch(target: WatchTarget, settings: WatchSettings, host: 
     meters.reconnects.history.value++;
     resume = undefined;
     version = Number.NaN;
+    // Since the old history was last heard, the new one may have told something.
+    oldest = (lastByteAt || host.now()) - settings.maxEventAgeMs;
   }
 
   function explain(error: ApiError): void {
