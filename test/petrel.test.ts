@@ -67,3 +67,29 @@ test("each receiver has a position of its own; a dead one holds back nobody else
   await eventually("the other one", () => sink.events.length === 3);
   expect(positions()).toEqual([[last.version], [last.version]]);
 });
+
+test("a receiver for people hears of a recurring event as it doubles", async () => {
+  const all = memorySink();
+  const people = memorySink(() => {}, { name: "people", updates: "countDoubles" });
+  const at = { line: 1, column: 1 };
+  const config = aConfig({
+    route: {
+      drop: [],
+      match: [
+        { receiver: "all", at },
+        { receiver: "chat", at },
+      ],
+      routes: [],
+      at,
+    },
+    receivers: [aReceiver("all"), aReceiver("chat", { sink: "people" })],
+  });
+  await using running = await startTestPetrel({ sinks: [all.definition, people.definition], config });
+  await eventually("the watch", () => running.petrel.unready() === undefined);
+  running.server.put(anEventInput({ metadata: { name: "loop", namespace: "shop" } }));
+  for (let count = 2; count <= 20; count++) running.server.update("shop", "loop", { count });
+  await eventually("20 states", () => all.events.length === 20);
+  await eventually("all of it", () => running.petrel.status().receivers.every((receiver) => receiver.backlog === 0));
+  expect(people.events.map((event) => event.count)).toEqual([1, 2, 4, 8, 16]);
+  expect(running.count("petrel_events_held_total", { receiver: "chat" })).toBe(15);
+});

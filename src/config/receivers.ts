@@ -233,7 +233,7 @@ function assemble(
       retry: { minMs: retry.min, maxMs: retry.max },
       ...(rateLimit !== undefined && { rateLimit }),
       ...(maxAge !== undefined && { maxAgeMs: maxAge }),
-      ...(updates !== undefined && { updates }),
+      ...(updates !== undefined && { updates: typeof updates === "string" ? updates : { everyMs: updates.every } }),
       at: decoder.findings.position(at),
     },
   };

@@ -79,9 +79,11 @@ export const receiverSchema = z.strictObject({
   rateLimit: z.number().positive().optional().describe("Events per second at most."),
   maxAge: fields.duration().optional().describe("Drop events that are older than this when their turn comes."),
   updates: z
-    .enum(["all", "first"])
+    .union([z.enum(["all", "first", "countDoubles"]), z.strictObject({ every: fields.duration() })])
     .optional()
-    .describe("Whether an event that occurs again is delivered again. The sink decides when absent."),
+    .describe(
+      "What of an event that occurs again is delivered: `all` of it, its `first` occurrence, the 1st, 2nd, 4th, 8th … (`countDoubles`), or one per time (`{ every: 10m }`). Default: all; countDoubles where people read.",
+    ),
 });
 
 export const topSchema = z.strictObject({

@@ -1,6 +1,7 @@
 /** The config after validation: plain data that crosses a process border as JSON. Templates, patterns and secrets are still text. */
 import type { Finding } from "../errors.ts";
 import type { Level, LogFormat } from "../logger.ts";
+import type { Updates } from "../pipeline/updates.ts";
 
 /** Where something stands in a config file; both count from 1. */
 export interface Position {
@@ -54,7 +55,7 @@ export interface ReceiverConfig {
   readonly rateLimit?: number;
   /** Events older than this when their turn comes are dropped (`stale`). */
   readonly maxAgeMs?: number;
-  readonly updates?: "all" | "first";
+  readonly updates?: Updates;
   readonly at: Position;
 }
 

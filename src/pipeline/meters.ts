@@ -92,6 +92,11 @@ export function createMeters(metrics: Metrics): Meters {
       return {
         delivered: metrics.counter("petrel_events_delivered_total", "Events that the destination took.", labels),
         failed,
+        held: metrics.counter(
+          "petrel_events_held_total",
+          "Changed events that the receiver is spared, as its updates setting says.",
+          labels,
+        ),
         retried: metrics.counter("petrel_events_retried_total", "Events that were tried once more.", labels),
         dropped: of(DROP_REASONS, (reason) =>
           metrics.counter("petrel_events_dropped_total", "Events that a receiver never delivered, by reason.", {

@@ -19,6 +19,7 @@ import {
   type ReceiverStatus,
 } from "./receiver.ts";
 import { compileRoute } from "./route.ts";
+import { createUpdatesGate } from "./updates.ts";
 
 /** What a look-up of the involved object found. */
 export type Found = Pick<InvolvedObject, "labels" | "annotations" | "ownerReferences" | "deleted">;
@@ -346,6 +347,7 @@ function receiverSettings(config: ReceiverConfig, definition: SinkDefinition): R
     retry: config.retry,
     rateLimit: config.rateLimit ?? 0,
     maxAgeMs: config.maxAgeMs ?? 0,
+    updates: createUpdatesGate(config.updates ?? definition.updates),
   };
 }
 

@@ -13,6 +13,7 @@ import { type Group, partOf, sizeOf } from "./group.ts";
 import { createLanes, GRACE_MS } from "./lanes.ts";
 import type { EventLog } from "./log.ts";
 import { createOrder } from "./order.ts";
+import type { UpdatesGate } from "./updates.ts";
 
 /** Why a receiver never got an event that was routed to it, or might have been. Closed: a metric label. */
 export const DROP_REASONS = ["overflow", "stale", "refused", "shutdown"] as const;
@@ -23,6 +24,8 @@ export interface ReceiverMeters {
   readonly delivered: Cell;
   readonly failed: Readonly<Record<Reason, Cell>>;
   readonly retried: Cell;
+  /** States of events that `updates` spared the receiver. */
+  readonly held: Cell;
   readonly dropped: Readonly<Record<DropReason, Cell>>;
   /** Seconds from the last byte read to the destination's answer. */
   readonly latency: Histogram;
@@ -44,6 +47,8 @@ export interface ReceiverSettings {
   readonly rateLimit: number;
   /** Events that waited longer are dropped as stale; 0: never. */
   readonly maxAgeMs: number;
+  /** Says of a changed event whether this receiver is spared it; undefined: it gets every state. */
+  readonly updates?: UpdatesGate | undefined;
 }
 
 /** What the pipeline lends a receiver. */
@@ -271,6 +276,10 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
       const event = log.event(seq);
       if (parked === undefined) {
         cursor++;
+        if (settings.updates?.(event, now)) {
+          meters.held.value += copies;
+          continue;
+        }
         if (tracked && !order.enter(seq, event.objectKey, group, copies)) continue;
       } else {
         order.leave(group, copies);
