@@ -113,11 +113,7 @@ function explain(
       return { code: "wrong-type", message: `${name} must be ${wanted}, not ${seen}`, ...placeholderHint(node) };
     }
     case "invalid_union":
-      return {
-        code: "wrong-type",
-        message: `${name} must be text, { env: NAME } or { file: PATH }, not ${seen}`,
-        ...placeholderHint(node),
-      };
+      return { ...unionRefusal(issue, name, node, seen), ...placeholderHint(node) };
     case "invalid_value": {
       const values = issue.values.map(String);
       const near = node?.kind === "scalar" ? nearest(node.text, values) : undefined;
@@ -172,4 +168,24 @@ function placeholderHint(node: Node | undefined): { hint?: string } {
   return node.entries.every((entry) => entry.value.kind === "scalar" && entry.value.value === null)
     ? { hint: "`{` starts a map in YAML; quote the value if it is text" }
     : {};
+}
+
+/** Of several forms none fits: names the values of the form that is a choice, else says that of a secret. */
+function unionRefusal(
+  issue: z.core.$ZodIssueInvalidUnion,
+  name: string,
+  node: Node | undefined,
+  seen: string,
+): { code: string; message: string; hint?: string } {
+  for (const [first] of issue.errors) {
+    if (first?.code !== "invalid_value") continue;
+    const values = first.values.map(String);
+    const near = node?.kind === "scalar" ? nearest(node.text, values) : undefined;
+    return {
+      code: "wrong-value",
+      message: `${name} must be one of ${values.join(", ")}, or a map, not ${seen}`,
+      ...(near !== undefined && { hint: `did you mean \`${near}\`?` }),
+    };
+  }
+  return { code: "wrong-type", message: `${name} must be text, { env: NAME } or { file: PATH }, not ${seen}` };
 }

@@ -79,6 +79,12 @@ const ROWS: readonly Row[] = [
   { name: "log format", yaml: `logFormat: text\n${REST}`, findings: ["1:12 error wrong-value"], starts: false },
   { name: "quoted number", yaml: `maxEventAgeSeconds: "10"\n${REST}`, findings: ["1:21 warning quoted-number"] },
   { name: "fraction", yaml: `maxEventAgeSeconds: 10.5\n${REST}`, findings: ["1:21 warning fraction"] },
+  {
+    name: "a word that updates does not know",
+    yaml: `receivers: [{ name: dump, stdout: {}, updates: frist }]\nroute: { match: [{ receiver: dump }] }\n`,
+    findings: ["1:48 error wrong-value"],
+    starts: true,
+  },
   { name: "text for a number", yaml: `kubeBurst: many\n${REST}`, findings: ["1:12 error wrong-type"], starts: false },
   { name: "yes", yaml: `omitLookup: yes\n${REST}`, findings: ["1:13 warning quoted-boolean"] },
   { name: "negative age", yaml: `maxEventAgeSeconds: -1\n${REST}`, findings: ["1:21 warning negative-age"] },
