@@ -10,8 +10,8 @@ export interface Lanes {
   begin(group: Group, now: number): void;
   /** Aborts what is overdue, gives up what does not heed that. Returns when to ask again; Infinity: not before the next delivery. */
   check(now: number): number;
-  /** Groups under way. */
-  groups(): Iterable<Group>;
+  /** A group under way, the only one where there is one lane. */
+  group(): Group | undefined;
   /** Milliseconds since the oldest delivery under way began; 0 when there is none. */
   longest(now: number): number;
   /** Aborts every delivery and resolves when all have ended, or after the grace period, with the groups given up then. */
@@ -113,8 +113,9 @@ export function createLanes(options: LanesOptions): Lanes {
       }
       return next;
     },
-    *groups() {
-      for (const { group } of lanes) if (group) yield group;
+    group() {
+      for (const { group } of lanes) if (group) return group;
+      return undefined;
     },
     longest(now) {
       let longest = 0;

@@ -497,15 +497,11 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
 
   function low(): number {
     if (tracked) return Math.min(cursor, order.oldest(cursor));
-    for (const group of lanes.groups()) return Math.min(cursor, group.seqs[0] ?? cursor);
-    return cursor;
+    return lanes.group()?.seqs[0] ?? cursor;
   }
 
   function backlog(): number {
-    let entries = log.head - cursor;
-    if (tracked) return entries + order.entries;
-    for (const group of lanes.groups()) entries += group.seqs.length;
-    return entries;
+    return log.head - cursor + (tracked ? order.entries : (lanes.group()?.seqs.length ?? 0));
   }
 
   /** Events that were neither attempted to the end nor dropped, but for those under way. */
