@@ -1,5 +1,6 @@
 /** That the Go program which judges our templates judges as the recorded vectors do. */
 import { expect, test } from "bun:test";
+import { EXAMPLES } from "../template/sprig-docs.ts";
 import { type EventEntry, readVectors } from "../template/vectors.ts";
 import { available } from "../testbed/component.ts";
 import { askGo, goTemplate } from "../testbed/gotemplate.ts";
@@ -41,6 +42,21 @@ test.skipIf(reason !== undefined)(
       }
     }
     console.log(`real Go: ${count - wrong.length} of ${count} vectors`);
+    expect(wrong).toEqual([]);
+  },
+);
+
+test.skipIf(reason !== undefined)(
+  "real Go gives what sprig's documentation says, or what we note beside it",
+  async () => {
+    const answers = await askGo(
+      await goTemplate(),
+      EXAMPLES.map(({ template }) => ({ template, data: {} })),
+    );
+    const wrong = EXAMPLES.flatMap(({ page, template, documented, really }, index) => {
+      const answer = answers[index];
+      return answer?.out === (really?.[0] ?? documented) ? [] : [{ page, template, documented, answer }];
+    });
     expect(wrong).toEqual([]);
   },
 );
