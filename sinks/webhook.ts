@@ -2,7 +2,7 @@
 import { gzipSync } from "bun";
 import type { Batch } from "../src/sink.ts";
 import { defineSink } from "../src/sink.ts";
-import { createHttp } from "../src/wire/http.ts";
+import { openHttp, templatedHeaders } from "../src/wire/sink-http.ts";
 
 const MAX_BATCH = { count: 1_000, bytes: 4 * 1024 * 1024 } as const;
 
@@ -23,8 +23,7 @@ export default defineSink({
         .optional()
         .describe("Send several events in one request. Headers are then those of the first event."),
       gzip: field.flag().default(false).describe("Compress the body."),
-      tls: field.tls().optional().describe("TLS settings of this receiver alone."),
-      proxy: field.secret().optional().describe("URL of a proxy; otherwise HTTP_PROXY, HTTPS_PROXY and NO_PROXY hold."),
+      ...field.connection(),
     }),
   example: {
     endpoint: "https://events.example.com/kubernetes",
@@ -39,24 +38,19 @@ export default defineSink({
     const payload = context.payload({ layout: config.layout });
     const format = config.batch?.format;
     const type = format === "ndjson" ? "application/x-ndjson" : "application/json";
-    const headers = Object.entries(config.headers).map(([name, text]) => [name, context.template(text), text] as const);
-    const theirs = new Set(headers.map(([name]) => name.toLowerCase()));
+    const headers = templatedHeaders(config.headers, context);
+    const theirs = new Set(Object.keys(config.headers).map((name) => name.toLowerCase()));
     // The predecessor added its users' Content-Type to its own, so that two lines went out.
     const sendsType = context.compat || !theirs.has("content-type");
     const sendsId = format === undefined && !theirs.has("idempotency-key");
-    const proxy = config.proxy === undefined ? undefined : context.secret(config.proxy);
-    const http = createHttp({ tls: config.tls, proxy: proxy && (() => proxy.reveal()) });
-    if (config.tls?.insecureSkipVerify)
-      context.log.warn("certificates are not verified: tls.insecureSkipVerify is set");
+    const http = openHttp(config, context);
 
     const render = (batch: Batch) => {
       const [first] = batch;
-      const sent: [string, string][] = [];
+      const sent: (readonly [string, string])[] = [];
       if (sendsType) sent.push(["Content-Type", type]);
       if (sendsId) sent.push(["Idempotency-Key", first.id]);
-      for (const [name, value, text] of headers) {
-        sent.push([name, context.compat ? attempt(value, first, text) : value(first)]);
-      }
+      sent.push(...headers(first));
       let body = payload(first);
       for (let i = 1; i < batch.length; i++)
         body += (format === "array" ? "," : "\n") + payload(batch[i] as typeof first);
@@ -88,12 +82,3 @@ export default defineSink({
     };
   },
 });
-
-/** The predecessor sent the template's text when a header's template failed. */
-function attempt<E>(render: (event: E) => string, event: E, text: string): string {
-  try {
-    return render(event);
-  } catch {
-    return text;
-  }
-}

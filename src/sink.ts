@@ -78,8 +78,8 @@ export interface SinkDefinition<C extends z.ZodObject = z.ZodObject> {
   /** Shown in the docs, parsed by the tests. */
   readonly example: z.input<C>;
   readonly batch: BatchLimits;
-  /** Limits that depend on the settings; within `batch`. */
-  limits?(config: z.output<C>): BatchLimits;
+  /** Limits that depend on the settings, and on whether the predecessor's wire shape is wanted; within `batch`. */
+  limits?(config: z.output<C>, compat?: boolean): BatchLimits;
   /** Deliveries under way at once. Default 1. */
   readonly concurrency?: number;
   /** The destination may take some events of a batch and refuse others; a batch then holds one event per object. */

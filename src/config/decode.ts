@@ -175,8 +175,8 @@ function lintReference(isVariable: boolean, name: string, at: number, { env, rea
 }
 
 function layout(node: Node, path: Path, decoder: Decoder): unknown {
-  if (node.kind !== "map") return plain(node);
-  if (node.entries.length === 0 && !decoder.compat) {
+  if (node.kind === "scalar") return plain(node);
+  if (node.kind === "map" && node.entries.length === 0 && !decoder.compat) {
     decoder.findings.add({
       severity: "warning",
       code: "empty-layout",

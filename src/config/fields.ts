@@ -45,6 +45,32 @@ function converted(kind: "duration" | "bytes", parse: (input: string | number) =
     .meta({ kind, examples: [example] });
 }
 
+/** `"literal"`, `{ env: NAME }` or `{ file: PATH }`. */
+const secret = () =>
+  z
+    .union([z.string(), z.strictObject({ env: z.string().min(1) }), z.strictObject({ file: z.string().min(1) })])
+    .meta({ kind: "secret", secret: true }) as unknown as z.ZodType<SecretInput, SecretInput>;
+
+/** `http://` or `https://`; may carry a token in its path, so it is never logged whole. */
+const url = () =>
+  z
+    .string()
+    .regex(/^https?:\/\/[^/\s]+/, "expected a URL that starts with http:// or https://")
+    .meta({ kind: "url" });
+
+/** Of one connection; nothing is shared between receivers. */
+const tls = () =>
+  z.strictObject({
+    insecureSkipVerify: z.boolean().default(false).describe("Accept any certificate. Said loudly at the start."),
+    serverName: z
+      .string()
+      .optional()
+      .describe("Name to verify in the certificate, when it is not the host of the URL."),
+    caFile: z.string().optional().describe("PEM file of the certificate authorities that replace the system's."),
+    certFile: z.string().optional().describe("PEM file of the client certificate; needs keyFile."),
+    keyFile: z.string().optional().describe("PEM file of the client certificate's key; needs certFile."),
+  });
+
 export const fields = {
   object: <S extends z.ZodRawShape>(shape: S) => z.strictObject(shape),
   text: () => z.string(),
@@ -56,17 +82,8 @@ export const fields = {
   template: () => z.string().meta({ kind: "template" }),
   /** Free-form YAML, templates in its strings. `{}` and null mean none. */
   layout: () => z.record(z.string(), z.unknown()).meta({ kind: "layout" }) as unknown as z.ZodType<Layout, Layout>,
-  /** `"literal"`, `{ env: NAME }` or `{ file: PATH }`. */
-  secret: () =>
-    z
-      .union([z.string(), z.strictObject({ env: z.string().min(1) }), z.strictObject({ file: z.string().min(1) })])
-      .meta({ kind: "secret", secret: true }) as unknown as z.ZodType<SecretInput, SecretInput>,
-  /** `http://` or `https://`; may carry a token in its path, so it is never logged whole. */
-  url: () =>
-    z
-      .string()
-      .regex(/^https?:\/\/[^/\s]+/, "expected a URL that starts with http:// or https://")
-      .meta({ kind: "url" }),
+  secret,
+  url,
   /** `30s`, `5m`, `1h30m`, or a number of seconds; milliseconds inside. */
   duration: () => converted("duration", parseDuration, "30s"),
   /** `16MiB`, `500kB`, or a number of bytes. */
@@ -78,18 +95,33 @@ export const fields = {
       .meta({ kind: "strings" }),
   /** Header name to template. */
   headers: () => z.record(z.string(), z.string().meta({ kind: "template" })),
-  /** Of one connection; nothing is shared between receivers. */
-  tls: () =>
-    z.strictObject({
-      insecureSkipVerify: z.boolean().default(false).describe("Accept any certificate. Said loudly at the start."),
-      serverName: z
-        .string()
-        .optional()
-        .describe("Name to verify in the certificate, when it is not the host of the URL."),
-      caFile: z.string().optional().describe("PEM file of the certificate authorities that replace the system's."),
-      certFile: z.string().optional().describe("PEM file of the client certificate; needs keyFile."),
-      keyFile: z.string().optional().describe("PEM file of the client certificate's key; needs certFile."),
-    }),
+  /** Names of the user's choice to templates. */
+  templates: () => z.record(z.string(), z.string().meta({ kind: "template" })),
+  /** Templates, one or a list. */
+  templateList: () =>
+    z
+      .preprocess(
+        (input) => (typeof input === "string" ? [input] : input),
+        z.array(z.string().meta({ kind: "template" })),
+      )
+      .meta({ kind: "strings" }),
+  /** Free-form YAML in a list, templates in its strings. */
+  layoutList: () => z.array(z.record(z.string(), z.unknown())).meta({ kind: "layout" }),
+  /** URLs like {@link fields.url}, one or a list. */
+  urls: () =>
+    z.preprocess((input) => (typeof input === "string" ? [input] : input), z.array(url())).meta({ kind: "strings" }),
+  tls,
+  /** What every receiver by HTTP has. */
+  connection: () => ({
+    tls: tls().optional().describe("TLS settings of this receiver alone."),
+    proxy: secret().optional().describe("URL of a proxy; otherwise HTTP_PROXY, HTTPS_PROXY and NO_PROXY hold."),
+  }),
+  /** Ways to say who we are in the Authorization header. */
+  credentials: () => ({
+    username: z.string().optional().describe("User of Basic authorization."),
+    password: secret().optional().describe("Password of Basic authorization."),
+    bearerToken: secret().optional().describe("Token of Bearer authorization; goes before a user."),
+  }),
 } as const;
 
 export type Fields = typeof fields;

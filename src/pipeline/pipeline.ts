@@ -233,7 +233,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     const waitsForLookup = enrichment.route || enrichment.receivers[index] === true;
     const sink = await definition.create(settings.config as never, context);
     receivers.push(
-      createReceiver(receiverSettings(settings, definition), sink, {
+      createReceiver(receiverSettings(settings, definition, compat), sink, {
         log,
         logger: scoped,
         meters: meters.receiver(settings.name, settings.sink),
@@ -331,8 +331,8 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
   };
 }
 
-function receiverSettings(config: ReceiverConfig, definition: SinkDefinition): ReceiverSettings {
-  const limits = definition.limits?.(config.config as never) ?? definition.batch;
+function receiverSettings(config: ReceiverConfig, definition: SinkDefinition, compat: boolean): ReceiverSettings {
+  const limits = definition.limits?.(config.config as never, compat) ?? definition.batch;
   const { batch } = config;
   return {
     name: config.name,

@@ -2,7 +2,7 @@
  * The one HTTP client of all sinks: what an answer means, which redirects are followed, what an error may say. An error
  * names method, scheme, host and port, never path, query, user or header values, because those carry tokens.
  */
-import { DeliveryError, type Reason, reasonOfStatus } from "../errors.ts";
+import { DeliveryError, type Reason, type Refusal, reasonOfStatus } from "../errors.ts";
 import { abortError } from "./abort.ts";
 import { connectionExchange } from "./http-connection.ts";
 import { fetchExchange } from "./http-fetch.ts";
@@ -19,7 +19,14 @@ export interface HttpRequest {
   readonly headers: HeaderList;
   readonly body?: string | Uint8Array;
   readonly signal: AbortSignal;
+  /** What an answer means to this destination; undefined: what its status says. Not asked about redirects. */
+  readonly judge?: (response: HttpResponse) => Judgement | undefined;
+  /** What an error must not quote, beside URL and headers: secrets of the body. */
+  readonly secrets?: readonly string[];
 }
+
+/** All taken, refused as a whole, or refused in part: the others were taken. An empty list is all taken. */
+export type Judgement = "taken" | Reason | readonly Refusal[];
 
 export interface HttpResponse {
   readonly status: number;
@@ -31,7 +38,10 @@ export interface HttpResponse {
 export interface Http extends Disposable {
   /** Proves that the server can be connected to, which is all that can be asked without sending something. */
   reach(url: string, signal: AbortSignal): Promise<void>;
-  /** Resolves for 2xx only; otherwise rejects with DeliveryError (Retry-After read, body quoted up to 256 characters). */
+  /**
+   * Resolves for what the judge takes, without one for 2xx; otherwise rejects with DeliveryError (Retry-After read, body
+   * quoted up to 256 characters).
+   */
   send(request: HttpRequest): Promise<HttpResponse>;
 }
 
@@ -92,9 +102,12 @@ async function send(exchange: Exchange, request: HttpRequest): Promise<HttpRespo
     if (signal.aborted) throw abortError(signal, doing);
     const response = await exchange({ method, url, headers, body, signal, doing });
     const { status } = response;
-    if (status >= 200 && status < 300) return response;
     const location = response.headers.get("location");
-    if (status < 300 || status > 308 || location === undefined) throw failure(doing, response, url, headers);
+    if (status < 300 || status > 308 || location === undefined) {
+      const judgement = request.judge?.(response) ?? reasonOfStatus(status) ?? "taken";
+      if (judgement === "taken" || judgement.length === 0) return response;
+      throw failure({ doing, response, secrets: secretsOf(url, headers, request.secrets) }, judgement);
+    }
     url = redirected(url, location, status, doing);
     if (hops === REDIRECTS)
       throw new DeliveryError("not_found", `${doing} was redirected more than ${REDIRECTS} times`);
@@ -146,29 +159,37 @@ function redirected(from: URL, location: string, status: number, doing: string):
   );
 }
 
-/** The error that an answer stands for. For sinks whose destination hides failures in a 200: give `reason`. */
-export function failure(
-  doing: string,
-  response: HttpResponse,
-  url: URL,
-  headers: HeaderList,
-  reason: Reason = reasonOfStatus(response.status) ?? "rejected",
-): DeliveryError {
-  const excerpt = excerptOf(response.text, url, headers);
-  const said = excerpt === "" ? "with no text" : JSON.stringify(excerpt);
-  return new DeliveryError(reason, `${doing} answered ${response.status}: ${said}`, {
-    retryAfterMs: retryAfterMs(response.headers.get("retry-after"), Date.now()),
-  });
+interface Failed {
+  readonly doing: string;
+  readonly response: HttpResponse;
+  readonly secrets: readonly string[];
 }
 
-/** The start of a body, without anything secret that the destination may have echoed. */
-function excerptOf(text: string, url: URL, headers: HeaderList): string {
-  let out = text.slice(0, 16 * EXCERPT);
+function failure({ doing, response, secrets }: Failed, judgement: Exclude<Judgement, "taken">): DeliveryError {
+  const waits = { retryAfterMs: retryAfterMs(response.headers.get("retry-after"), Date.now()) };
+  if (typeof judgement !== "string") {
+    const refused = judgement.map((one) => ({ ...one, message: excerptOf(one.message, secrets) }));
+    const [first] = refused;
+    const message = `${doing}: ${refused.length} refused, the first with ${JSON.stringify(first?.message)}`;
+    return new DeliveryError(first?.reason ?? "rejected", message, { ...waits, refused });
+  }
+  const excerpt = excerptOf(response.text, secrets);
+  const said = excerpt === "" ? "with no text" : JSON.stringify(excerpt);
+  return new DeliveryError(judgement, `${doing} answered ${response.status}: ${said}`, waits);
+}
+
+function secretsOf(url: URL, headers: HeaderList, more: readonly string[] = []): string[] {
   const secrets = [url.pathname + url.search, url.pathname, url.search.slice(1), url.username, url.password];
-  secrets.push(...url.pathname.split("/"), ...url.searchParams.values());
+  secrets.push(...url.pathname.split("/"), ...url.searchParams.values(), ...more);
   for (const [name, value] of headers)
     if (name.toLowerCase() !== "content-type") secrets.push(value, ...value.split(" "));
-  for (const secret of secrets) if (secret.length >= 6) out = out.replaceAll(secret, "[secret]");
+  return secrets.filter((secret) => secret.length >= 6);
+}
+
+/** The start of a text, without anything secret that the destination may have echoed. */
+function excerptOf(text: string, secrets: readonly string[]): string {
+  let out = text.slice(0, 16 * EXCERPT);
+  for (const secret of secrets) out = out.replaceAll(secret, "[secret]");
   out = out.replace(/\s+/g, " ").trim();
   return out.length > EXCERPT ? `${out.slice(0, EXCERPT)}…` : out;
 }
