@@ -245,7 +245,7 @@ export function createWatch(target: WatchTarget, settings: WatchSettings, host: 
         aged++;
         return;
       }
-      window.add(bytes, at, identityOf(event.metadata.uid ?? event.id));
+      window.add(bytes, at, identityFor(event, at));
     };
 
     do {
@@ -429,13 +429,7 @@ export function createWatch(target: WatchTarget, settings: WatchSettings, host: 
       return;
     }
     if (wanted(event)) {
-      host.receive(
-        line,
-        type === "ADDED" ? "added" : "modified",
-        at,
-        identityOf(event.metadata.uid ?? event.id),
-        event,
-      );
+      host.receive(line, type === "ADDED" ? "added" : "modified", at, identityFor(event, at), event);
     }
     advance(at, metadata);
   }
@@ -629,6 +623,11 @@ export function createWatch(target: WatchTarget, settings: WatchSettings, host: 
     },
     status: () => ({ name: target.name, open, version, lastByteAt, lastError }),
   };
+}
+
+/** Without a version it is not the uid that tells one state from another. */
+function identityFor(event: Event, version: number): number {
+  return identityOf(Number.isNaN(version) ? event.id : (event.metadata.uid ?? event.id));
 }
 
 function versionOf(page: Json): string {

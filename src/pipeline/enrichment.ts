@@ -20,11 +20,34 @@ const PLAIN =
 
 /** Conservative: true unless every field that the template names is known not to come from a look-up. */
 export function readsObjectMetadata(template: string): boolean {
-  for (const [action] of template.matchAll(/\{\{[\s\S]*?\}\}/g)) {
-    const rest = action.replace(/"(?:[^"\\]|\\.)*"|`[^`]*`/g, "").replace(PLAIN, "");
-    if (/[.$]/.test(rest.replace(/\d\.\d/g, ""))) return true;
+  for (let begin = template.indexOf("{{"); begin >= 0; begin = template.indexOf("{{", begin)) {
+    let action = "";
+    let at = begin + 2;
+    while (at < template.length && !template.startsWith("}}", at)) {
+      const end = literalEnd(template, at);
+      if (end === at) action += template[at++];
+      else at = end;
+    }
+    if (/[.$]/.test(action.replace(PLAIN, "").replace(/\d\.\d/g, ""))) return true;
+    begin = at;
   }
   return false;
+}
+
+/** Where a string, a character or a comment that begins at `at` ends, whatever braces are in it; `at` when none does. */
+function literalEnd(template: string, at: number): number {
+  const quote = template[at];
+  if (template.startsWith("/*", at)) return endAfter(template, "*/", at + 2);
+  if (quote === "`") return endAfter(template, "`", at + 1);
+  if (quote !== '"' && quote !== "'") return at;
+  let end = at + 1;
+  while (end < template.length && template[end] !== quote) end += template[end] === "\\" ? 2 : 1;
+  return end + 1;
+}
+
+function endAfter(template: string, what: string, from: number): number {
+  const at = template.indexOf(what, from);
+  return at < 0 ? template.length : at + what.length;
 }
 
 export function planEnrichment(config: Config): Enrichment {

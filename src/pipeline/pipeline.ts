@@ -133,12 +133,25 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     return set;
   }
 
+  function routeOf(seq: number): readonly number[] {
+    try {
+      return router.route(log.event(seq));
+    } catch (error) {
+      // A bug, or a shape that no API server lets pass: it must not end the watch, nor the process.
+      logger.error("an event cannot be routed and goes nowhere", {
+        error: error instanceof Error ? error.message : String(error),
+        version: log.version(seq),
+      });
+      return [];
+    }
+  }
+
   /** The newest entry that was ever routed: a slow receiver may ask again for what the cache forgot. */
   let routedUpTo = -1;
   function receiversOf(seq: number): readonly number[] {
     const at = seq & (routes - 1);
     if (routedSeq[at] === seq) return routed[at] ?? [];
-    const found = shared(router.route(log.event(seq)));
+    const found = shared(routeOf(seq));
     if (found.length === 0 && seq > routedUpTo) meters.unmatched.value++;
     routedUpTo = Math.max(routedUpTo, seq);
     routedSeq[at] = seq;

@@ -107,6 +107,8 @@ const PATIENCE = 5;
 const PROBE_MS = 30_000;
 /** What a destination may ask for with Retry-After. */
 const MAX_WAIT_MS = 3_600_000;
+/** A timer of more milliseconds than 31 bits hold fires at once. */
+const MAX_TIMER_MS = 0x7fffffff;
 /** What a sink may take to close its connections. */
 const DISPOSE_MS = 2_000;
 
@@ -139,7 +141,7 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
     if (stopped || at >= timerAt) return;
     if (timer !== undefined) clearTimeout(timer);
     timerAt = at;
-    timer = setTimeout(onTimer, Math.max(0, Math.ceil(at - host.now())));
+    timer = setTimeout(onTimer, Math.min(Math.max(0, Math.ceil(at - host.now())), MAX_TIMER_MS));
   }
 
   function onTimer(): void {

@@ -186,6 +186,24 @@ describe("what is counted", () => {
     await pipeline.stop();
   });
 
+  test("an event that no route can judge goes nowhere, and nothing stops", async () => {
+    const { pipeline, put, delivered, meters } = await aPipeline(
+      { all: () => {} },
+      {
+        config: {
+          omitLookup: false,
+          route: { drop: [], match: [{ receiver: "all", labels: { app: "^(a|b)+$" }, at: AT }], routes: [], at: AT },
+        },
+        lookup: ({ uid }) => ({ labels: { app: (uid === "o1" ? Symbol("odd") : "a") as string }, deleted: false }),
+      },
+    );
+    put("odd", "fine");
+    await eventually("the other", () => delivered("all").length === 1);
+    expect(delivered("all")).toEqual(["fine"]);
+    expect(meters.unmatched.value).toBe(1);
+    await pipeline.stop();
+  });
+
   test("overflow is only what a rule sends there", async () => {
     const receivers = ["dead", "well"].map((name) => aReceiver(name, { sink: name, timeoutMs: 60_000 }));
     const { pipeline, put, delivered } = await aPipeline(
