@@ -143,6 +143,7 @@ describe("Petrel's own", () => {
       "petrel_events_failed_total counter",
       "petrel_receiver_up gauge",
       "petrel_events_delivered_total counter",
+      "petrel_events_held_total counter",
       "petrel_events_retried_total counter",
       "petrel_events_dropped_total counter",
       "petrel_delivery_latency_seconds histogram",

@@ -8,7 +8,7 @@ import { normalise } from "../../src/normalise.ts";
 import { createLog } from "../../src/pipeline/log.ts";
 import { createMeters } from "../../src/pipeline/meters.ts";
 import { createReceiver, type ReceiverSettings } from "../../src/pipeline/receiver.ts";
-import { forSeeds, type Random, type VirtualTime, withVirtualTime } from "./virtual-time.ts";
+import { forSeeds, type Random, seeded, type VirtualTime, withVirtualTime } from "./virtual-time.ts";
 
 interface Offered {
   readonly seq: number;
@@ -317,6 +317,62 @@ function story(random: Random, time: VirtualTime): void {
   }
   expect(time.pending).toBe(0);
 }
+
+test.each([1, 20])("a dead destination is tried with a thousand events at most, in batches of %d", (count) => {
+  withVirtualTime((time) => {
+    let dead = true;
+    const tried = new Set<string>();
+    const log = createLog({
+      events: 10_000,
+      bytes: 10_000_000,
+      parse: (bytes) => normalise(JSON.parse(Buffer.from(bytes).toString())),
+      evict() {},
+    });
+    const meters = createMeters(createMetrics()).receiver("r", "memory");
+    const settings: ReceiverSettings = {
+      ...randomSettings(seeded(1)),
+      batch: { count, bytes: 1_000_000, lingerMs: 0 },
+      concurrency: 1,
+      partial: false,
+      retry: { minMs: 10, maxMs: 20 },
+      rateLimit: 0,
+      maxAgeMs: 0,
+    };
+    const sink = {
+      render: () => ({ body: "" }),
+      async deliver(batch: readonly Event[]) {
+        for (const event of batch) tried.add(event.message);
+        if (dead) throw new DeliveryError("unavailable", "down");
+      },
+    };
+    const receiver = createReceiver(settings, sink, {
+      log,
+      meters,
+      logger,
+      copies: () => 1,
+      waits: () => 0,
+      acknowledged: () => log.trim(receiver.low()),
+      deadLetter() {},
+      now: time.now,
+      random: () => 0.5,
+    });
+    for (let seq = 0; seq < 3_000; seq++) {
+      const input = { metadata: { uid: `e${seq}` }, involvedObject: { uid: `o${seq}` }, message: `m${seq}` };
+      const entry = { watch: 0, version: seq, receivedAt: time.now(), modified: false };
+      log.append(Buffer.from(JSON.stringify(input)), entry);
+    }
+    receiver.wake();
+    time.pass(100_000);
+    expect(tried.size).toBe(1_000);
+    expect(meters.retried.value).toBeGreaterThan(1_000);
+    dead = false;
+    time.pass(1_000);
+    expect(meters.delivered.value).toBe(3_000);
+    void receiver.stop();
+    time.pass(5_000);
+    expect(time.pending).toBe(0);
+  });
+});
 
 test("every routed event is delivered once, in order per object, or counted once", () => {
   const [from, to] = (process.env.PETREL_SEEDS ?? "1-400").split("-").map(Number);
