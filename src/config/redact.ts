@@ -28,7 +28,7 @@ export function secretSpans(node: Node, known: Iterable<Scalar>, origin: (offset
   const spans: Span[] = [];
   const hide = (one: Scalar) => {
     // A reference to a variable or a file is no secret; it is what people need to see.
-    if (one.end === one.start || isReference(one.source)) return;
+    if (one.end === one.start || one.text === "" || isReference(one.source)) return;
     spans.push({ start: origin(one.start) + host(one.source), end: origin(one.end) });
   };
   for (const one of known) hide(one);
@@ -154,7 +154,7 @@ function looksSecret(line: string, start: number): Span[] {
     /(["']?([\w.-]+)["']?\s*:\s*)("[^"]*"?|'[^']*'?|(?![\s{}[\],])(?:\$\{[^}]*\}|[^,}])*)/g,
   )) {
     const [, lead = "", key = "", value = ""] = match;
-    if (!isSecretKey(key) || isReference(value.trimEnd())) continue;
+    if (!isSecretKey(key) || /^(?:""|'')?$/.test(value.trim()) || isReference(value.trimEnd())) continue;
     if (HOST.test(key) && isPlainAddress(value.trimEnd())) continue;
     const from = start + match.index + lead.length;
     spans.push({ start: from + host(value), end: from + value.trimEnd().length });

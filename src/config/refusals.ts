@@ -74,12 +74,13 @@ export function reportIssues(
       if (fatal(issue)) decoder.findings.refuse();
       continue;
     }
+    const empty = node?.kind === "map" ? node.entries.find(({ key }) => key === issue.path.at(-1)) : undefined;
     const what = missing
-      ? { code: "missing-key", message: `${name} is required` }
+      ? { code: "missing-key", message: `${name} is required${empty === undefined ? "" : ", and empty here"}` }
       : explain(issue, name, node, isSecret(path, decoder));
     decoder.findings.add({
       severity: "error",
-      at: node?.start ?? 0,
+      at: empty?.at ?? node?.start ?? 0,
       fatal: fatal(issue),
       ...(!fatal(issue) && { hint }),
       ...what,
@@ -89,7 +90,10 @@ export function reportIssues(
 
 function isMisspelt(key: string, path: Path, parent: Node | undefined, decoder: Decoder): boolean {
   if (parent?.kind !== "map") return false;
-  const strange = parent.entries.filter((entry) => !decoder.nodes.has(pathKey([...path, entry.key])));
+  const strange = parent.entries.filter(
+    // The key itself, with nothing after it, is not misspelt.
+    (entry) => entry.key.toLowerCase() !== key.toLowerCase() && !decoder.nodes.has(pathKey([...path, entry.key])),
+  );
   return strange.some((entry) => nearest(entry.key, [key]) !== undefined);
 }
 

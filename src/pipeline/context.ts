@@ -91,9 +91,15 @@ function guarded(compile: CompileTemplate, log: Logger): CompileTemplate {
       render = compile(text);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      log.error("a template does not compile, so every event will fail on it", { template: text, error: reason });
+      log.error("a template does not compile, so every event will fail on it", {
+        template: actions(text),
+        error: reason,
+      });
       return () => {
-        throw new DeliveryError("template", `the template ${shortened(text)} does not compile: ${reason}`);
+        throw new DeliveryError(
+          "template",
+          `the template ${JSON.stringify(actions(text))} does not compile: ${reason}`,
+        );
       };
     }
     return (event) => {
@@ -102,14 +108,16 @@ function guarded(compile: CompileTemplate, log: Logger): CompileTemplate {
       } catch (error) {
         if (error instanceof DeliveryError) throw error;
         const reason = error instanceof Error ? error.message : String(error);
-        throw new DeliveryError("template", `the template ${shortened(text)} failed: ${reason}`);
+        throw new DeliveryError("template", `the template ${JSON.stringify(actions(text))} failed: ${reason}`);
       }
     };
   };
 }
 
-function shortened(text: string): string {
-  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
+/** The template without the text between its actions, where a header has its token; at most some 80 characters of it. */
+function actions(text: string): string {
+  const shown = text.replace(/(^|\}\})((?:(?!\{\{)[^])+)/g, (_, before: string) => `${before}…`);
+  return shown.length > 80 ? `${shown.slice(0, 80)}…` : shown;
 }
 
 /** The context of one receiver. Never throws: what is wrong with a template or a secret is told by what it returns. */

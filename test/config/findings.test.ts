@@ -48,6 +48,17 @@ const ROWS: readonly Row[] = [
   { name: "nothing wrong", yaml: REST, findings: [] },
   { name: "stdout with nothing after it", yaml: dump("stdout:"), findings: [] },
   { name: "an empty file", yaml: "", findings: ["1:1 warning no-route", "1:1 warning no-receivers"] },
+  // What must not be empty
+  ...["endpoint:", "endpoint: # optional", "Endpoint:"].map((line) => ({
+    name: `a required key with nothing after it: ${line}`,
+    yaml: dump(`webhook:\n  ${line}`),
+    findings: line.startsWith("E") ? ["5:7 warning alias-key", "5:7 error missing-key"] : ["5:7 error missing-key"],
+  })),
+  {
+    name: "a required key whose variable is not set",
+    yaml: dump(`webhook:\n  endpoint: $\{NOPE}`),
+    findings: ["5:7 error missing-key", "5:17 warning env-undefined"],
+  },
   // Top level
   { name: "unknown key", yaml: `foo: 1\n${REST}`, findings: ["1:1 error unknown-key"] },
   { name: "a place for anchors", yaml: `x-common: &a 1\n${REST}`, findings: [] },

@@ -88,3 +88,14 @@ test("a payload goes through deDot, then the layout", () => {
   expect(context.layout({ b: 1, a: "{{ .Reason }}" })(anEvent())).toEqual({ a: "BackOff", b: 1 });
   expect(contextWith({ compat: true }).context.payload({ layout: { b: 1 } })(anEvent())).toBe('{"b":null}');
 });
+
+test("of a header's template errors show the actions alone, not the token beside them", () => {
+  const { context, lines } = contextWith();
+  for (const [text, shown] of [
+    ["Bearer hunter2{{ .Nope }} hunter3{{ .Reason }}", "…{{ .Nope }}…{{ .Reason }}"],
+    ["Bearer hunter2 {{ if", "…{{ if"],
+  ] as const) {
+    expect(refusal(() => context.template(text)(anEvent()))).toContain(`the template ${JSON.stringify(shown)} `);
+  }
+  expect(JSON.stringify(lines)).not.toContain("hunter2");
+});
