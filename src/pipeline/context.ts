@@ -116,7 +116,7 @@ function guarded(compile: CompileTemplate, log: Logger): CompileTemplate {
 
 /** The template without the text between its actions, where a header has its token; at most some 80 characters of it. */
 function actions(text: string): string {
-  const shown = text.replace(/(^|\}\})((?:(?!\{\{)[^])+)/g, (_, before: string) => `${before}…`);
+  const shown = text.replace(/(^|\}\})((?:(?!\{\{).)+)/gs, (_, before: string) => `${before}…`);
   return shown.length > 80 ? `${shown.slice(0, 80)}…` : shown;
 }
 
