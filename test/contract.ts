@@ -178,15 +178,22 @@ export const CLAUSES = [
 ] as const;
 export type Clause = (typeof CLAUSES)[number];
 
+/** What a destination makes of a request: the texts and ids that came with it, and its answer (default: 200 `ok`). */
+export interface Taken {
+  readonly texts: readonly string[];
+  readonly ids?: readonly string[];
+  readonly answer?: Response;
+}
+
 /** An HTTP server as a destination; `config` gets its URL. */
 export async function httpDestination(
   config: (url: string) => Readonly<Record<string, unknown>>,
-  text: (request: Request, body: string) => string,
-  id: (request: Request) => string,
+  take: (request: Request, body: string) => Taken,
 ): Promise<Destination> {
   let how: Behaviour = "accept";
   const came: string[] = [];
   const ids: string[] = [];
+  const faults: unknown[] = [];
   const released = Promise.withResolvers<void>();
   const server = Bun.serve({
     hostname: "127.0.0.1",
@@ -197,9 +204,15 @@ export async function httpDestination(
       if (how === "hang") await released.promise;
       if (typeof how === "object")
         return new Response(how.body ?? "", { status: how.status, headers: how.headers ?? {} });
-      came.push(text(request, body));
-      ids.push(id(request));
-      return new Response("ok");
+      try {
+        const taken = take(request, body);
+        came.push(...taken.texts);
+        ids.push(...(taken.ids ?? []));
+        return taken.answer ?? new Response("ok");
+      } catch (error) {
+        faults.push(error);
+        return new Response(String(error), { status: 400 });
+      }
     },
   });
   return {
@@ -209,7 +222,8 @@ export async function httpDestination(
       if (next === "gone") await server.stop(true);
     },
     async received(count) {
-      await until(() => came.length >= count, `${count} texts came`);
+      await until(() => came.length >= count || faults.length > 0, `${count} texts came`);
+      if (faults.length > 0) throw faults[0];
       return came;
     },
     ids: () => ids,

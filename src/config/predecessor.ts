@@ -7,7 +7,6 @@ export const ABSENT_SINKS: Readonly<Record<string, string>> = {
   opsgenie: "opsgenie",
   slack: "slack",
   teams: "teams",
-  loki: "loki",
   kafka: "kafka",
   kinesis: "kinesis",
   kineis: "kinesis",
@@ -110,6 +109,7 @@ export const ALIASES: Readonly<Record<string, readonly string[]>> = {
   url: ["endpoint"],
   endpoint: ["url"],
   webhookurl: ["url", "endpoint"],
+  extralabels: ["streamLabels"],
   apikey: ["apiKey"],
 };
 

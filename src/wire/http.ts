@@ -181,8 +181,12 @@ function failure({ doing, response, secrets }: Failed, judgement: Exclude<Judgem
 function secretsOf(url: URL, headers: HeaderList, more: readonly string[] = []): string[] {
   const secrets = [url.pathname + url.search, url.pathname, url.search.slice(1), url.username, url.password];
   secrets.push(...url.pathname.split("/"), ...url.searchParams.values(), ...more);
-  for (const [name, value] of headers)
-    if (name.toLowerCase() !== "content-type") secrets.push(value, ...value.split(" "));
+  for (const [name, value] of headers) {
+    if (name.toLowerCase() === "content-type") continue;
+    secrets.push(value, ...value.split(" "));
+    const basic = /^Basic (.+)$/.exec(value)?.[1];
+    if (basic !== undefined) secrets.push(...Buffer.from(basic, "base64").toString().split(":"));
+  }
   return secrets.filter((secret) => secret.length >= 6);
 }
 

@@ -4,9 +4,12 @@ export default {
   open: () =>
     httpDestination(
       (url) => ({ endpoint: `${url}/hook`, headers: { "X-Reason": "{{ .Reason }}" } }),
-      (request, body) =>
-        `${request.method} ${new URL(request.url).pathname} ${request.headers.get("content-type")} ${request.headers.get("x-reason")} ${body}`,
-      (request) => request.headers.get("idempotency-key") ?? "",
+      (request, body) => ({
+        texts: [
+          `${request.method} ${new URL(request.url).pathname} ${request.headers.get("content-type")} ${request.headers.get("x-reason")} ${body}`,
+        ],
+        ids: [request.headers.get("idempotency-key") ?? ""],
+      }),
     ),
   golden: `POST /hook application/json BackOff {"metadata":{"name":"web-1.17aa","namespace":"default","uid":"ba30f343-3351","resourceVersion":"101","creationTimestamp":"2026-11-20T21:44:18Z"},"reason":"BackOff","message":"Back-off \\u003crestarting\\u003e failed container","source":{"component":"kubelet","host":"node-1"},"firstTimestamp":"2026-11-20T21:44:18Z","lastTimestamp":"2026-11-20T21:45:18Z","count":7,"type":"Warning","eventTime":null,"reportingComponent":"","reportingInstance":"","clusterName":"","involvedObject":{"kind":"Pod","namespace":"default","name":"web-1","uid":"poduid-1","apiVersion":"v1","resourceVersion":"55","labels":{"app":"web","app.kubernetes.io/name":"web"},"deleted":false}}`,
   json: (text) => text.slice(text.indexOf("{")),

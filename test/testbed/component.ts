@@ -10,12 +10,13 @@ import { join } from "node:path";
 import type { Definition, Plan } from "./definition.ts";
 import { gotemplate } from "./gotemplate.ts";
 import { kube } from "./kube.ts";
+import { loki } from "./loki.ts";
 import { TESTBED } from "./place.ts";
 import { alive, endProcess, killNow, type ProcessId, type ProcessSpec, startProcess } from "./process.ts";
 import { rsyslog, syslogNg } from "./syslog.ts";
 
 /** Every component, by name. */
-export const COMPONENTS: readonly Definition[] = [kube, rsyslog, syslogNg, gotemplate];
+export const COMPONENTS: readonly Definition[] = [kube, loki, rsyslog, syslogNg, gotemplate];
 
 /** A component that runs. */
 export interface Running {
