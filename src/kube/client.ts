@@ -1,7 +1,7 @@
 /** GET requests to the API server: credentials, deadlines, errors with a meaning. */
 import type { Cell, Metrics } from "../metrics.ts";
 import { ConnectionError, createStreams, type HttpStream, type StreamRequest, type Take } from "../wire/http-stream.ts";
-import { proxyOfEnvironment } from "../wire/proxy.ts";
+import { proxiesOfEnvironment } from "../wire/proxy.ts";
 import type { Credentials, RequestAuth } from "./credentials.ts";
 import { CredentialsError } from "./credentials-error.ts";
 import { memberOf, textOf } from "./json.ts";
@@ -85,6 +85,7 @@ export function createApiClient(credentials: Credentials, options: ApiClientOpti
   const { metrics, userAgent } = options;
   // A pool of its own: a connection that a client certificate opened serves nobody else.
   const streams = createStreams();
+  const proxyOfEnvironment = proxiesOfEnvironment();
   let proxied: Proxied | undefined;
   const cells = new Map<string, Cell>();
 

@@ -34,17 +34,14 @@ class Waiting implements Listener {
     this.#request = request;
     this.#resolve = resolve;
     this.#reject = reject;
-    request.signal.addEventListener("abort", this.#stop, { once: true });
+    socket.obey(request.signal);
     socket.listener = this;
     socket.write(requestBytes(request));
   }
 
-  readonly #stop = (): void => {
-    const { signal, doing } = this.#request;
-    this.#socket.listener = undefined;
-    this.#socket.destroy();
-    this.#reject(abortError(signal, doing));
-  };
+  aborted(signal: AbortSignal): void {
+    this.#reject(abortError(signal, this.#request.doing));
+  }
 
   received(bytes: Buffer): void {
     const { doing } = this.#request;
@@ -52,7 +49,7 @@ class Waiting implements Listener {
       if (this.#reader.push(bytes)) this.#finish();
     } catch (error) {
       const why = error instanceof HttpSyntaxError ? error.message : "an answer that cannot be read";
-      this.#release();
+      this.#socket.listener = undefined;
       this.#socket.destroy();
       this.#reject(new DeliveryError("network", `${doing} answered with ${why}`));
     }
@@ -64,7 +61,6 @@ class Waiting implements Listener {
       this.#finish();
       return;
     }
-    this.#release();
     if (this.#socket.answered > 0 && !this.#reader.begun) {
       this.#reject(new Stale());
     } else {
@@ -74,16 +70,11 @@ class Waiting implements Listener {
   }
 
   #finish(): void {
-    this.#release();
+    this.#socket.listener = undefined;
     this.#socket.answered++;
     // An answer that came before the whole request was sent leaves the rest of it in the way.
     if (!this.#reader.reusable || this.#socket.sending) this.#socket.destroy("end");
     this.#resolve(this.#reader);
-  }
-
-  #release(): void {
-    this.#request.signal.removeEventListener("abort", this.#stop);
-    this.#socket.listener = undefined;
   }
 }
 
@@ -122,14 +113,17 @@ function requestBytes({ method, url, headers, body }: WireRequest): Buffer {
   return scratch.subarray(0, scratch.write(text));
 }
 
-async function textOf(reader: ResponseReader, doing: string): Promise<string> {
+function textOf(reader: ResponseReader, doing: string): string | Promise<string> {
   const coding = reader.headers.get("content-encoding")?.toLowerCase() ?? "identity";
-  if (coding === "identity") return reader.body().toString();
+  return coding === "identity" ? reader.body().toString() : unpacked(reader, coding, doing);
+}
+
+async function unpacked(reader: ResponseReader, coding: string, doing: string): Promise<string> {
   const { brotliDecompressSync, unzipSync } = await import("node:zlib");
   try {
     const options = { maxOutputLength: BODY_MAX };
-    const unpacked = coding === "br" ? brotliDecompressSync(reader.body(), options) : unzipSync(reader.body(), options);
-    return unpacked.toString();
+    const unpack = coding === "br" ? brotliDecompressSync : unzipSync;
+    return unpack(reader.body(), options).toString();
   } catch {
     throw new DeliveryError("network", `${doing} answered with a body that cannot be unpacked`);
   }
@@ -182,7 +176,8 @@ export function connectionExchange({ tls, now }: ConnectionOptions): Connections
       reader = await exchangeOver(socket, request);
     }
     pool.release(socket);
-    return { status: reader.status, headers: reader.headers, text: await textOf(reader, doing) };
+    const text = textOf(reader, doing);
+    return { status: reader.status, headers: reader.headers, text: typeof text === "string" ? text : await text };
   };
 
   return {

@@ -17,11 +17,23 @@ export class HttpSyntaxError extends Error {
 type Phase = "head" | "length" | "chunkSize" | "chunkData" | "chunkEnd" | "trailer" | "untilClose" | "done";
 
 const EMPTY = Buffer.alloc(0);
+const NO_HEADERS: ReadonlyMap<string, string> = new Map();
+
+/** What a head says, but for what the body is. */
+interface Head {
+  readonly text: string;
+  readonly http11: boolean;
+  readonly status: number;
+  readonly headers: ReadonlyMap<string, string>;
+}
+
+/** Servers repeat themselves word for word, at least until the second in their Date is over. */
+let lastHead: Head = { text: "", http11: true, status: 0, headers: NO_HEADERS };
 
 export class ResponseReader {
   status = 0;
   /** Names in lower case, repeated values joined by `, `. */
-  headers: Map<string, string> = new Map();
+  headers: ReadonlyMap<string, string> = NO_HEADERS;
   /** False until a byte came. */
   begun = false;
   #phase: Phase = "head";
@@ -130,19 +142,18 @@ export class ResponseReader {
     }
     this.#line = EMPTY;
     this.#headSize += end;
-    this.#parseHead(all.toString("latin1", 0, end));
+    this.#takeHead(all.toString("latin1", 0, end));
     return all.subarray(end);
   }
 
-  #parseHead(text: string): void {
-    const [statusLine = "", ...lines] = text.trimEnd().split(/\r?\n/);
-    const match = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: |$)/.exec(statusLine);
-    if (match === null) throw new HttpSyntaxError("a status line that is not HTTP/1");
-    this.status = Number(match[2]);
-    this.headers = parseHeaders(lines);
+  #takeHead(text: string): void {
+    const head = text === lastHead.text ? lastHead : parseHead(text);
+    this.status = head.status;
+    this.headers = head.headers;
     if (this.status === 101) throw new HttpSyntaxError("a change of protocol that nobody asked for");
     if (this.status < 200) return;
-    this.#keepAlive = staysOpen(match[1] === "1", this.headers.get("connection"));
+    lastHead = head;
+    this.#keepAlive = staysOpen(head.http11, this.headers.get("connection"));
     this.#phase = this.#framing();
   }
 
@@ -170,6 +181,10 @@ export class ResponseReader {
   }
 
   #chunkLine(bytes: Buffer): Buffer {
+    if (this.#phase === "chunkEnd" && this.#line.length === 0 && bytes[0] === 13 && bytes[1] === 10) {
+      this.#phase = "chunkSize";
+      return bytes.subarray(2);
+    }
     const newline = bytes.indexOf(10);
     const upTo = newline < 0 ? bytes.length : newline + 1;
     if (this.#line.length + upTo > LINE_MAX) throw new HttpSyntaxError("a chunk header of more than 8 KiB");
@@ -210,7 +225,14 @@ function endOfHead(bytes: Buffer): number {
   return -1;
 }
 
-function parseHeaders(lines: readonly string[]): Map<string, string> {
+function parseHead(text: string): Head {
+  const [statusLine = "", ...lines] = text.trimEnd().split(/\r?\n/);
+  const match = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: |$)/.exec(statusLine);
+  if (match === null) throw new HttpSyntaxError("a status line that is not HTTP/1");
+  return { text, http11: match[1] === "1", status: Number(match[2]), headers: parseHeaders(lines) };
+}
+
+function parseHeaders(lines: readonly string[]): ReadonlyMap<string, string> {
   const headers = new Map<string, string>();
   for (const line of lines) {
     const colon = line.indexOf(":");

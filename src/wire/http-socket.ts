@@ -8,6 +8,8 @@ export interface Listener {
   received(bytes: Buffer): void;
   /** The other side is gone; `error` when it did not take its leave. Called once, after which nothing comes. */
   lost(error: unknown): void;
+  /** The signal of {@link HttpSocket.obey} aborted, and the connection is closed. */
+  aborted?(signal: AbortSignal): void;
 }
 
 /** Small requests are put together here: `socket.write` takes what it can before it returns. */
@@ -19,6 +21,7 @@ export class HttpSocket {
   readonly #onGone: (socket: HttpSocket) => void;
   #socket: Socket<HttpSocket> | undefined;
   #unsent: Buffer | undefined;
+  #signal: AbortSignal | undefined;
   #ready: { resolve: () => void; reject: (error: unknown) => void } | undefined;
   /** Bytes that come for nobody end the connection: what follows could not be told from the next answer. */
   listener: Listener | undefined;
@@ -65,6 +68,25 @@ export class HttpSocket {
     return this.material?.rejectUnauthorized === false;
   }
 
+  /**
+   * The signal of the request that follows. It is listened to until another one comes, because requests mostly bring the
+   * same, and to come and go costs as much as to read the answer.
+   */
+  obey(signal: AbortSignal): void {
+    if (signal === this.#signal) return;
+    this.#signal?.removeEventListener("abort", this.#abort);
+    this.#signal = signal;
+    signal.addEventListener("abort", this.#abort, { once: true });
+  }
+
+  readonly #abort = (): void => {
+    const { listener } = this;
+    const signal = this.#signal;
+    this.listener = undefined;
+    this.destroy();
+    if (signal !== undefined) listener?.aborted?.(signal);
+  };
+
   /** True while a part of the last request waits for the other side to read. */
   get sending(): boolean {
     return this.#unsent !== undefined;
@@ -106,6 +128,7 @@ export class HttpSocket {
   destroy(how: "end" | "terminate" = "terminate", error: unknown = new Error("closed")): void {
     if (this.gone) return;
     this.gone = true;
+    this.#signal?.removeEventListener("abort", this.#abort);
     this.#socket?.[how]();
     this.#ready?.reject(error);
     this.#onGone(this);

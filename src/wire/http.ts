@@ -6,7 +6,7 @@ import { DeliveryError, type Reason, type Refusal, reasonOfStatus } from "../err
 import { abortError } from "./abort.ts";
 import { connectionExchange } from "./http-connection.ts";
 import { fetchExchange } from "./http-fetch.ts";
-import { proxyOfEnvironment } from "./proxy.ts";
+import { proxiesOfEnvironment } from "./proxy.ts";
 import { type TlsOptions, tlsReader } from "./tls.ts";
 
 /** Name and value as they go out; a name may be there twice. */
@@ -79,6 +79,7 @@ export function createHttp(options: HttpOptions = {}): Http {
   const tls = options.tls && tlsReader(options.tls);
   const direct = connectionExchange({ tls, now: () => performance.now() });
   const proxied = fetchExchange({ tls, proxy: options.proxy });
+  const proxyOfEnvironment = proxiesOfEnvironment();
   const throughProxy = (url: URL) => options.proxy !== undefined || proxyOfEnvironment(url);
   const exchange: Exchange = (request) => (throughProxy(request.url) ? proxied(request) : direct.exchange(request));
   return {
@@ -114,11 +115,19 @@ async function send(exchange: Exchange, request: HttpRequest): Promise<HttpRespo
   }
 }
 
+/** A receiver sends to few URLs, so the last one is remembered. Nobody changes it. */
+let lastUrl: { readonly text: string; readonly url: URL } | undefined;
+
 function parsedUrl(text: string): URL {
+  if (lastUrl?.text === text) return lastUrl.url;
   const url = URL.parse(text);
-  if (url !== null && (url.protocol === "http:" || url.protocol === "https:")) return url;
-  throw new DeliveryError("not_found", "the URL is not one that starts with http:// or https:// and names a host");
+  if (url === null || (url.protocol !== "http:" && url.protocol !== "https:"))
+    throw new DeliveryError("not_found", "the URL is not one that starts with http:// or https:// and names a host");
+  lastUrl = { text, url };
+  return url;
 }
+
+const CONTROLS = /[\u0000-\u0008\u000a-\u001f\u007f]+/g;
 
 /** Values come from templates too, that is from events: no line break may end a header early. */
 function outgoing(headers: HeaderList, url: URL): HeaderList {
@@ -126,14 +135,11 @@ function outgoing(headers: HeaderList, url: URL): HeaderList {
   let authorized = false;
   let named = false;
   for (const [name, value] of headers) {
-    const lower = name.toLowerCase();
-    if (!TOKEN.test(name)) {
-      throw new DeliveryError("not_found", `the header name ${JSON.stringify(name)} has characters that HTTP forbids`);
-    }
-    if (OWN_HEADERS.has(lower)) continue;
-    if (lower === "authorization") authorized = true;
-    if (lower === "user-agent") named = true;
-    out.push([name, value.replace(/[\u0000-\u0008\u000a-\u001f\u007f]+/g, " ").trim()]);
+    const kind = kindOf(name);
+    if (kind === "own") continue;
+    if (kind === "authorization") authorized = true;
+    if (kind === "user-agent") named = true;
+    out.push([name, value.replace(CONTROLS, " ").trim()]);
   }
   if (url.username !== "" && !authorized) {
     const user = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
@@ -141,6 +147,23 @@ function outgoing(headers: HeaderList, url: URL): HeaderList {
   }
   if (!named) out.push(["User-Agent", "petrel"]);
   return out;
+}
+
+type Kind = "own" | "authorization" | "user-agent" | "other";
+
+/** Names come from configs alone: few. */
+const kinds = new Map<string, Kind>();
+
+function kindOf(name: string): Kind {
+  const known = kinds.get(name);
+  if (known !== undefined) return known;
+  if (!TOKEN.test(name)) {
+    throw new DeliveryError("not_found", `the header name ${JSON.stringify(name)} has characters that HTTP forbids`);
+  }
+  const lower = name.toLowerCase();
+  const kind = OWN_HEADERS.has(lower) ? "own" : lower === "authorization" || lower === "user-agent" ? lower : "other";
+  kinds.set(name, kind);
+  return kind;
 }
 
 /**

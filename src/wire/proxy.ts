@@ -1,8 +1,13 @@
 /** The proxies that the environment names. */
 
-/** Whether a proxy is named for this URL; NO_PROXY is then fetch's to read. Loopback never goes through one, as in Go. */
-export function proxyOfEnvironment(url: URL): boolean {
-  const name = url.protocol === "https:" ? "HTTPS_PROXY" : "HTTP_PROXY";
-  if (!process.env[name] && !process.env[name.toLowerCase()]) return false;
-  return !/^(localhost|127\.[\d.]+|\[::1\])$/.test(url.hostname);
+/** Loopback never goes through one, as in Go. */
+const LOOPBACK = /^(localhost|127\.[\d.]+|\[::1\])$/;
+
+/** Whether the environment names a proxy for a URL; NO_PROXY is then fetch's to read. The environment is read once. */
+export function proxiesOfEnvironment(): (url: URL) => boolean {
+  const { env } = process;
+  const https = Boolean(env.HTTPS_PROXY || env.https_proxy);
+  const http = Boolean(env.HTTP_PROXY || env.http_proxy);
+  if (!https && !http) return () => false;
+  return (url) => (url.protocol === "https:" ? https : http) && !LOOPBACK.test(url.hostname);
 }

@@ -10,7 +10,8 @@ import { join } from "node:path";
 import { gzipSync } from "bun";
 import type { Command, Received } from "./cluster.ts";
 
-const EXE = join(import.meta.dir, "../../dist/petrel");
+/** Another executable than the one just built, to compare two. */
+const EXE = process.env.BENCH_EXE ?? join(import.meta.dir, "../../dist/petrel");
 const RUNS = Number(process.env.BENCH_RUNS ?? 3);
 
 interface Figure {
