@@ -2,7 +2,7 @@
 import { gzipSync } from "bun";
 import { DeliveryError } from "../src/errors.ts";
 import type { Event } from "../src/event.ts";
-import { defineSink } from "../src/sink.ts";
+import { defineSink, type TemplateText } from "../src/sink.ts";
 import { newestNs, newestTime } from "../src/wire/event-time.ts";
 import type { HeaderList } from "../src/wire/http.ts";
 import { deliverParts } from "../src/wire/parts.ts";
@@ -48,17 +48,17 @@ export default defineSink({
     const { compat } = context;
     const url = !compat && new URL(config.url).pathname === "/" ? config.url.replace(/\/*$/, PUSH) : config.url;
     const payload = context.payload({ layout: config.layout });
-    const compiled = (templates: Readonly<Record<string, string>>, plain = false) =>
+    const compiled = (templates: Readonly<Record<string, TemplateText>>, plain = false) =>
       Object.entries(templates)
         .sort(([a], [b]) => (a < b ? -1 : 1))
-        .map(([name, text]) => [name, plain ? () => text : context.template(text)] as const);
+        .map(([name, text]) => [name, plain ? () => String(text) : context.template(text)] as const);
     const labels = compiled(config.streamLabels, compat);
     const metadata = compiled(config.structuredMetadata);
     if (labels.length === 0 && !compat)
       context.log.warn('streamLabels is empty: every event goes into the stream {source="petrel"}');
     const ours = config.tenant ? { "X-Scope-OrgID": config.tenant, ...config.headers } : config.headers;
     const headersOf = templatedHeaders(ours, context);
-    const oneForAll = !Object.values(ours).some((text) => text.includes("{{"));
+    const oneForAll = !Object.values(ours).some((text) => typeof text !== "string" || /\{\{|<%/.test(text));
     const credentials = authorization(config, context);
     const http = openHttp(config, context);
 

@@ -51,7 +51,8 @@ function describe(schema: z.ZodType): Field {
     fallback,
     example: Array.isArray(examples) ? examples[0] : undefined,
     notes,
-    shape: inner instanceof z.ZodObject ? inner.shape : undefined,
+    // The keys of `not` are those of the rule around it.
+    shape: inner instanceof z.ZodObject && kind !== "conditions" ? inner.shape : undefined,
   };
 }
 

@@ -73,5 +73,7 @@ export interface Event {
   readonly reportingComponent: string;
   readonly reportingInstance: string;
   readonly clusterName: string;
+  /** As one fork of the exporter has it; absent unless the config or the event names it. */
+  readonly clusterEnvironment?: string;
   readonly involvedObject: InvolvedObject;
 }

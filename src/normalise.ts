@@ -16,6 +16,8 @@ export class NotAnEvent extends Error {
 export interface NormaliseOptions {
   /** Copied into the event; an empty name keeps what the event already carries. */
   readonly clusterName?: string;
+  /** Likewise. */
+  readonly clusterEnvironment?: string;
 }
 
 const isObject = (value: unknown): value is Json =>
@@ -68,6 +70,7 @@ export function normalise(input: unknown, options: NormaliseOptions = {}): Event
   const source = orEmpty(newStyle ? input.deprecatedSource : input.source);
   const component = text(source.component);
   const host = text(source.host);
+  const clusterEnvironment = options.clusterEnvironment || text(input.clusterEnvironment);
   const event = {
     id: uid !== "" && resourceVersion !== "" ? `${uid}.${resourceVersion}` : "",
     objectKey: objectKeyOf(regarding, uid),
@@ -84,6 +87,7 @@ export function normalise(input: unknown, options: NormaliseOptions = {}): Event
     reportingComponent: text(newStyle ? input.reportingController : input.reportingComponent),
     reportingInstance: text(input.reportingInstance),
     clusterName: options.clusterName || text(input.clusterName),
+    ...(clusterEnvironment !== "" && { clusterEnvironment }),
     involvedObject: involved(regarding),
     ...(series && { series: { count: whole(series.count), lastObservedTime: micros(series.lastObservedTime) } }),
     ...(isObject(input.related) && { related: reference(input.related) }),

@@ -3,11 +3,11 @@
  * consumers parse, index and hash them: Go's `encoding/json`, field order of the Go structs, sorted map keys.
  */
 import type { Event, InvolvedObject, ObjectMeta, ObjectReference, OwnerReference } from "./event.ts";
-import type { Layout } from "./sink.ts";
+import type { Language, Layout } from "./sink.ts";
 
 type StringMap = Readonly<Record<string, string>>;
-/** Compiles a template; the result may throw for an event. */
-export type CompileTemplate = (text: string) => (event: Event) => string;
+/** Compiles a template; the result may throw for an event. Language: Go templates. */
+export type CompileTemplate = (text: string, language?: Language) => (event: Event) => string;
 
 // `JSON.stringify` is an order of magnitude faster than assembling the text here, and leaves only these to do: what Go
 // escapes for HTML's and JavaScript's sake, the two control characters that it spells otherwise, lone surrogates.
@@ -26,6 +26,14 @@ function goSpelling(found: string): string {
 function goJson(value: unknown): string {
   const json = JSON.stringify(value);
   return UNLIKE_GO.test(json) ? json.replace(EVERY_UNLIKE_GO, goSpelling) : json;
+}
+
+// What JSON, or Go, writes otherwise than it is, lone surrogates included: any surrogate goes the long way.
+const NOT_ITSELF = /["\\<>&\u0000-\u001f\u2028\u2029\ud800-\udfff]/;
+
+/** A string as {@link goJson} writes it; most need no more than their quotes. */
+function quoted(text: string): string {
+  return NOT_ITSELF.test(text) ? goJson(text) : `"${text}"`;
 }
 
 /** Go sorts keys by their UTF-8 bytes; UTF-16 order is the same but for characters beyond the BMP. */
@@ -118,7 +126,7 @@ function involvedShape(object: InvolvedObject) {
  * The predecessor's event as a plain object (exporter `pkg/kube/event.go`): its field order, undefined for what it
  * omits, null for a time that is not set.
  */
-function eventShape(event: Event) {
+export function eventShape(event: Event) {
   const { source, series } = event;
   return {
     metadata: metadataShape(event.metadata),
@@ -136,6 +144,7 @@ function eventShape(event: Event) {
     reportingComponent: event.reportingComponent,
     reportingInstance: event.reportingInstance,
     clusterName: event.clusterName,
+    clusterEnvironment: event.clusterEnvironment,
     involvedObject: involvedShape(event.involvedObject),
   };
 }
@@ -164,34 +173,58 @@ export function deDot(event: Event): Event {
   return { ...event, metadata: deDotMaps(event.metadata), involvedObject: deDotMaps(event.involvedObject) };
 }
 
+/** How the templates of a layout are compiled. */
+export interface LayoutOptions {
+  readonly compile: CompileTemplate;
+  /** Other scalars than strings are null, and `{}` is a layout, as the predecessor has it. */
+  readonly compat: boolean;
+  /** What its strings are written in. */
+  readonly language: Language;
+}
+
 type Part = string | ((event: Event) => string);
 
+/** `{ eta: TEXT }`: one template in eta, whatever the layout is written in. */
+export function isEta(value: unknown): value is { readonly eta: string } {
+  if (typeof value !== "object" || value === null || !("eta" in value) || typeof value.eta !== "string") return false;
+  return Object.keys(value).length === 1;
+}
+
+const OPENING: Readonly<Record<Language, string>> = { go: "{{", eta: "<%" };
+
+/** What renders a value of a layout; undefined when it is no template. */
+function templateOf(value: unknown, options: LayoutOptions): ((event: Event) => string) | undefined {
+  const { compile, compat, language } = options;
+  if (typeof value === "string") return value.includes(OPENING[language]) ? compile(value, language) : undefined;
+  return !compat && isEta(value) ? compile(value.eta, "eta") : undefined;
+}
+
 /** JSON text cut at its templates; constant neighbours are merged, so that an event costs one pass over few parts. */
-function layoutParts(value: unknown, compile: CompileTemplate, compat: boolean, out: Part[]): void {
+function layoutParts(value: unknown, options: LayoutOptions, out: Part[]): void {
   const constant = (text: string) => {
     const last = out.length - 1;
     if (typeof out[last] === "string") out[last] += text;
     else out.push(text);
   };
-  if (typeof value === "string") {
-    if (value.includes("{{")) out.push(compile(value));
-    else constant(goJson(value));
-  } else if (Array.isArray(value)) {
+  const template = templateOf(value, options);
+  if (template) out.push(template);
+  else if (typeof value === "string") constant(goJson(value));
+  else if (Array.isArray(value)) {
     constant("[");
     for (const [index, item] of value.entries()) {
       if (index > 0) constant(",");
-      layoutParts(item, compile, compat, out);
+      layoutParts(item, options, out);
     }
     constant("]");
   } else if (value !== null && typeof value === "object") {
     constant("{");
     for (const [index, [key, item]] of sortedEntries(value).entries()) {
       constant(`${index > 0 ? "," : ""}${goJson(key)}:`);
-      layoutParts(item, compile, compat, out);
+      layoutParts(item, options, out);
     }
     constant("}");
   } else {
-    constant(scalarJson(value, compat));
+    constant(scalarJson(value, options.compat));
   }
 }
 
@@ -211,39 +244,34 @@ export function isLayout(layout: Layout | null | undefined, compat: boolean): la
 
 /**
  * JSON text of an event through a layout: keys sorted, templates in strings rendered (always to strings), other scalars
- * kept. Without a layout: {@link eventJson}. `compat`: other scalars are null, as the predecessor sent them.
+ * kept. Without a layout: {@link eventJson}. Keys and constants are JSON text already when an event comes; no object is
+ * made for it.
  */
-export function compileLayout(
-  layout: Layout | null | undefined,
-  compile: CompileTemplate,
-  compat: boolean,
-): (event: Event) => string {
-  if (!isLayout(layout, compat)) return eventJson;
+export function compileLayout(layout: Layout | null | undefined, options: LayoutOptions): (event: Event) => string {
+  if (!isLayout(layout, options.compat)) return eventJson;
   const parts: Part[] = [];
-  layoutParts(layout, compile, compat, parts);
+  layoutParts(layout, options, parts);
   return (event) => {
     let out = "";
-    for (const part of parts) out += typeof part === "string" ? part : goJson(part(event));
+    for (const part of parts) out += typeof part === "string" ? part : quoted(part(event));
     return out;
   };
 }
 
 /** The same as an object, for sinks that put it into a larger one. */
-export function compileLayoutObject(
-  layout: Layout,
-  compile: CompileTemplate,
-  compat: boolean,
-): (event: Event) => Record<string, unknown> {
-  const fields = sortedEntries(layout).map(([key, value]) => [key, layoutValue(value, compile, compat)] as const);
+export function compileLayoutObject(layout: Layout, options: LayoutOptions): (event: Event) => Record<string, unknown> {
+  const fields = sortedEntries(layout).map(([key, value]) => [key, layoutValue(value, options)] as const);
   return (event) => Object.fromEntries(fields.map(([key, value]) => [key, value(event)]));
 }
 
-function layoutValue(value: unknown, compile: CompileTemplate, compat: boolean): (event: Event) => unknown {
-  if (typeof value === "string") return value.includes("{{") ? compile(value) : () => value;
+function layoutValue(value: unknown, options: LayoutOptions): (event: Event) => unknown {
+  const template = templateOf(value, options);
+  if (template) return template;
+  if (typeof value === "string") return () => value;
   if (Array.isArray(value)) {
-    const items = value.map((item) => layoutValue(item, compile, compat));
+    const items = value.map((item) => layoutValue(item, options));
     return (event) => items.map((item) => item(event));
   }
-  if (value !== null && typeof value === "object") return compileLayoutObject(value as Layout, compile, compat);
-  return () => (compat ? null : value);
+  if (value !== null && typeof value === "object") return compileLayoutObject(value as Layout, options);
+  return () => (options.compat ? null : value);
 }

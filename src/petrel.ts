@@ -73,6 +73,7 @@ export async function startPetrel(options: PetrelOptions): Promise<Petrel> {
       metrics,
       reads: meters.lookups,
       cacheSize: config.cacheSize,
+      ttlMs: config.cacheTtlMs,
       qps: config.kubeQPS,
       burst: config.kubeBurst,
       timeoutMs: config.lookupTimeoutMs,
@@ -86,6 +87,7 @@ export async function startPetrel(options: PetrelOptions): Promise<Petrel> {
       maxEventAgeMs: config.maxEventAgeSeconds * 1_000,
       startFrom: config.startFrom,
       clusterName: config.clusterName,
+      clusterEnvironment: config.clusterEnvironment,
       excludeNamespaces: config.excludeNamespaces,
     };
     const watch = createWatch(target, settings, {
@@ -141,21 +143,29 @@ export async function startPetrel(options: PetrelOptions): Promise<Petrel> {
   };
 }
 
-/** One watch per namespace, or one for all of them. */
+/** One watch per namespace, or one for all of them; with `watchReasons`, one per reason of each: selectors know no "or". */
 export function watchTargets(config: Config): readonly WatchTarget[] {
   const base = config.api === "v1" ? "/api/v1" : "/apis/events.k8s.io/v1";
   const { sidecar } = config;
   const object = config.api === "v1" ? "involvedObject" : "regarding";
   const own = sidecar && [`${object}.kind=Pod`, `${object}.name=${sidecar.pod}`].join(",");
-  const query = {
-    fieldSelector: [own, config.fieldSelector].filter(Boolean).join(",") || undefined,
-    labelSelector: config.labelSelector || undefined,
-  };
   const namespaces = sidecar ? [sidecar.namespace] : [...new Set(config.namespaces)];
-  if (namespaces.length === 0) return [{ path: `${base}/events`, query, name: "all namespaces" }];
-  return namespaces.map((namespace) => ({
-    path: `${base}/namespaces/${encodeURIComponent(namespace)}/events`,
-    query,
-    name: `namespace ${namespace}`,
-  }));
+  const places =
+    namespaces.length === 0
+      ? [{ path: `${base}/events`, name: "all namespaces" }]
+      : namespaces.map((namespace) => ({
+          path: `${base}/namespaces/${encodeURIComponent(namespace)}/events`,
+          name: `namespace ${namespace}`,
+        }));
+  const reasons = config.watchReasons.length === 0 ? [undefined] : [...new Set(config.watchReasons)];
+  return places.flatMap(({ path, name }) =>
+    reasons.map((reason) => ({
+      path,
+      query: {
+        fieldSelector: [own, reason && `reason=${reason}`, config.fieldSelector].filter(Boolean).join(",") || undefined,
+        labelSelector: config.labelSelector || undefined,
+      },
+      name: reason === undefined ? name : `${name}, reason ${reason}`,
+    })),
+  );
 }

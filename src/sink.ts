@@ -22,7 +22,13 @@ export interface Secret {
   reveal(): string;
 }
 
-/** Free-form YAML whose strings are templates. */
+/** What a template is written in: Go templates, or eta (JavaScript, unlimited). */
+export type Language = "go" | "eta";
+
+/** A template in the receiver's language, or in eta whatever that is. */
+export type TemplateText = string | { readonly eta: string };
+
+/** Free-form YAML whose strings are templates; so are maps like `{ eta: TEXT }`, unless in compat. */
 export type Layout = Readonly<Record<string, unknown>>;
 
 /** What a delivery would send, as `petrel render` shows it. */
@@ -48,7 +54,7 @@ export interface SinkContext {
   readonly compat: boolean;
   secret(value: SecretInput): Secret;
   /** Compiles once; the result throws DeliveryError("template") for an event that it fails on. */
-  template(text: string): (event: Event) => string;
+  template(text: TemplateText): (event: Event) => string;
   /** JSON text of an event: through the layout if there is one, else the exporter's event JSON. No trailing newline. */
   payload(options: {
     readonly layout?: Layout | undefined;

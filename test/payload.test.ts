@@ -108,21 +108,23 @@ describe("layout", () => {
   const event = { ...anEvent(), reason: "Back<Off", message: 'a "b"' };
 
   test("sorts keys, escapes, renders nested strings and keeps scalars", () => {
-    expect(compileLayout(layout, compileSimple, false)(event)).toBe(
+    expect(compileLayout(layout, { compile: compileSimple, compat: false, language: "go" })(event)).toBe(
       '{"count":5,"f":1.5,"html":"\\u003cb\\u003e\\u0026","list":[1,"a","Back\\u003cOff",[2,"x"],{"k":"a \\"b\\"","v":3}],"nested":{"10":"ten","9":"nine","b":{"c":"Back\\u003cOff","z":9}},"nothing":null,"yes":true,"z":"Back\\u003cOff"}',
     );
   });
 
   test("in compat makes other scalars null", () => {
-    expect(compileLayout(layout, compileSimple, true)(event)).toBe(
+    expect(compileLayout(layout, { compile: compileSimple, compat: true, language: "go" })(event)).toBe(
       '{"count":null,"f":null,"html":"\\u003cb\\u003e\\u0026","list":[null,"a","Back\\u003cOff",[null,"x"],{"k":"a \\"b\\"","v":null}],"nested":{"10":"ten","9":"nine","b":{"c":"Back\\u003cOff","z":null}},"nothing":null,"yes":null,"z":"Back\\u003cOff"}',
     );
   });
 
   test("as an object holds the same values", () => {
     for (const compat of [false, true]) {
-      const text = compileLayout(layout, compileSimple, compat)(event);
-      expect(compileLayoutObject(layout, compileSimple, compat)(event)).toEqual(JSON.parse(text));
+      const text = compileLayout(layout, { compile: compileSimple, compat, language: "go" })(event);
+      expect(compileLayoutObject(layout, { compile: compileSimple, compat, language: "go" })(event)).toEqual(
+        JSON.parse(text),
+      );
     }
   });
 
@@ -134,7 +136,7 @@ describe("layout", () => {
       [{}, true, "{}"],
     ] as const;
     for (const [none, compat, expected] of cases) {
-      expect(compileLayout(none, compileSimple, compat)(event)).toBe(expected);
+      expect(compileLayout(none, { compile: compileSimple, compat, language: "go" })(event)).toBe(expected);
     }
   });
 });

@@ -8,7 +8,7 @@ import type { Config, Loaded } from "../config/types.ts";
 import { DEMO_CONFIG } from "../demo/config.ts";
 import { type DemoOptions, runDemo } from "../demo/run.ts";
 import { ConfigError, UsageError } from "../errors.ts";
-import { compileForEvent } from "../event-data.ts";
+import { eventTemplates } from "../event-templates.ts";
 import { startPetrel } from "../petrel.ts";
 import { parseFlags, positionals } from "./args.ts";
 import type { Command, Io } from "./command.ts";
@@ -63,7 +63,8 @@ To watch a real cluster instead:
       configName: flags.config ?? "built in (petrel demo --show-config)",
       builtIn: flags.config === undefined,
       load: async (env) => runnable(await load(flags.config, env), io),
-      start: (parts) => startPetrel({ ...parts, sinks, compileTemplate: (text) => compileForEvent(text) }),
+      start: async (parts) =>
+        startPetrel({ ...parts, sinks, compileTemplate: await eventTemplates(parts.config, parts.env) }),
     };
     return await runDemo(options, io);
   },

@@ -57,14 +57,16 @@ function ruleText(rule: RuleReport, closed: string | undefined): string {
 }
 
 /** What decided: the conditions that fail, or else all of them. */
-function conditionsText({ conditions }: RuleReport): string {
+function conditionsText({ conditions }: Pick<RuleReport, "conditions">): string {
   if (conditions.length === 0) return "asks nothing, so every event matches";
   const failing = conditions.filter(({ matched }) => !matched);
   return (failing.length > 0 ? failing : conditions).map(conditionText).join(", ");
 }
 
-function conditionText({ field, pattern, value, matched, why }: ConditionReport): string {
+function conditionText({ field, pattern, value, matched, why, conditions }: ConditionReport): string {
   if (field === "minCount") return `count ${value} ${matched ? "reaches" : "is below"} minCount ${pattern}`;
+  if (field === "maxCount") return `count ${value} ${matched ? "is within" : "exceeds"} maxCount ${pattern}`;
+  if (conditions) return `not holds ${matched ? "back nothing" : "it back"}: ${conditionsText({ conditions })}`;
   const asked = `${field} ${quoted(String(value))}`;
   if (why !== undefined) return value === null ? `${field}: ${why}` : `${asked}: ${quoted(String(pattern))}: ${why}`;
   return `${asked} ${matched ? "matches" : "does not match"} ${quoted(String(pattern))}`;

@@ -3,7 +3,7 @@ import { sinks } from "../../sinks/index.ts";
 import { nearest } from "../config/nearest.ts";
 import type { Config, ReceiverConfig } from "../config/types.ts";
 import { UsageError } from "../errors.ts";
-import { compileForEvent } from "../event-data.ts";
+import { eventTemplates } from "../event-templates.ts";
 import { createLogger } from "../logger.ts";
 import { createSinkContext } from "../pipeline/context.ts";
 import type { Rendered, Sink } from "../sink.ts";
@@ -75,7 +75,8 @@ async function openSink(receiver: ReceiverConfig, config: Config, io: Io): Promi
     // What a sink has to say of a template comes with the event that fails on it.
     logger: createLogger({ level: "disabled", format: "pretty" }),
     compat: config.compat === "exporter",
-    compileTemplate: (text) => compileForEvent(text),
+    language: receiver.language,
+    compileTemplate: await eventTemplates(config, io.env),
     env: io.env,
   });
   // The child or the schema has validated these settings by this very definition.

@@ -2,7 +2,7 @@
 import { sinks } from "../../sinks/index.ts";
 import { loadInChild } from "../config/child.ts";
 import type { Finding } from "../errors.ts";
-import { compileForEvent } from "../event-data.ts";
+import { eventTemplates } from "../event-templates.ts";
 import { loadCredentials } from "../kube/credentials.ts";
 import { startListener } from "../listen.ts";
 import { createLogger, type RootLogger } from "../logger.ts";
@@ -67,7 +67,7 @@ export const command: Command = {
         config,
         credentials,
         sinks,
-        compileTemplate: (text) => compileForEvent(text),
+        compileTemplate: await eventTemplates(config, io.env),
         logger,
         metrics,
         env: io.env,

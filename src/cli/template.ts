@@ -1,6 +1,7 @@
 /** `petrel template` */
 import { UsageError } from "../errors.ts";
 import { compileForEvent } from "../event-data.ts";
+import { sprigFuncs } from "../template/funcs/sprig.ts";
 import { COMPAT_FLAG, OUTPUT_FLAG, parseFlags, positionals } from "./args.ts";
 import { CLUSTER_FLAGS } from "./cluster.ts";
 import type { Command } from "./command.ts";
@@ -41,7 +42,8 @@ ${EVENT_USAGE}`,
       if (json) io.stdout(`${JSON.stringify({ error })}\n`);
       else io.stderr(`petrel: ${error}\n`);
     };
-    const template = attempt(() => compileForEvent(text));
+    const functions = sprigFuncs({ environment: io.env });
+    const template = attempt(() => compileForEvent(text, { functions, compat: flags.compat === "exporter" }));
     if ("error" in template) {
       fail(template.error);
       return 1;

@@ -5,7 +5,7 @@
 import { z } from "zod";
 import { type Decoder, type Path, pathKey, type Site } from "./decoder.ts";
 import { expandableSecret } from "./env.ts";
-import { ALIASES } from "./predecessor.ts";
+import { ALIASES, OWN_RULE_KEYS } from "./predecessor.ts";
 import type { Mapping, Node, Scalar } from "./tree.ts";
 import { unknownKey } from "./unknown-key.ts";
 
@@ -65,6 +65,7 @@ export function decode(node: Node, schema: z.ZodType, path: Path, site: Site, de
   decoder.nodes.set(pathKey(path), node);
   if (kind === "secret") return secret(node, inner, path, decoder);
   if (kind === "layout") return layout(node, path, decoder);
+  if (kind === "template") return template(node, path, decoder);
   if (kind === "duration" || kind === "bytes") return amount(node);
   if (inner instanceof z.ZodObject) return object(node, inner, path, site, decoder);
   if (inner instanceof z.ZodArray) return list(node, inner.def.element as z.ZodType, path, site, kind, decoder);
@@ -75,7 +76,7 @@ export function decode(node: Node, schema: z.ZodType, path: Path, site: Site, de
   }
   if (node.kind !== "scalar") return plain(node);
   if (inner instanceof z.ZodString || inner instanceof z.ZodEnum) {
-    if (kind === "template" || kind === "pattern") decoder.meant.push({ kind, node, path });
+    if (kind === "pattern") decoder.meant.push({ kind, node, path });
     return text(node, decoder.compat);
   }
   if (inner instanceof z.ZodNumber) return number(node, inner, path, decoder);
@@ -174,6 +175,23 @@ function lintReference(isVariable: boolean, name: string, at: number, { env, rea
   });
 }
 
+/** The text of `{ eta: TEXT }`, which no template of the exporter's is. */
+function etaText(node: Node, compat: boolean): Scalar | undefined {
+  if (compat || node.kind !== "map" || node.entries.length !== 1) return undefined;
+  const [entry] = node.entries;
+  return entry?.key === "eta" && entry.value.kind === "scalar" && typeof entry.value.value === "string"
+    ? entry.value
+    : undefined;
+}
+
+function template(node: Node, path: Path, decoder: Decoder): unknown {
+  const eta = etaText(node, decoder.compat);
+  if (!eta && node.kind !== "scalar") return plain(node);
+  const scalar = eta ?? (node as Scalar);
+  decoder.meant.push({ kind: "template", node: scalar, path, ...(eta && { language: "eta" }) });
+  return eta ? { eta: eta.text } : text(scalar, decoder.compat);
+}
+
 function layout(node: Node, path: Path, decoder: Decoder): unknown {
   if (node.kind === "scalar") return plain(node);
   if (node.kind === "map" && node.entries.length === 0 && !decoder.compat) {
@@ -191,7 +209,9 @@ function layout(node: Node, path: Path, decoder: Decoder): unknown {
 }
 
 function gatherTemplates(node: Node, path: Path, decoder: Decoder): void {
-  if (node.kind === "scalar") {
+  const eta = etaText(node, decoder.compat);
+  if (eta) decoder.meant.push({ kind: "template", node: eta, path, language: "eta" });
+  else if (node.kind === "scalar") {
     if (typeof node.value === "string") decoder.meant.push({ kind: "template", node, path });
     else if (decoder.compat && node.value !== null) {
       decoder.findings.add({
@@ -297,14 +317,27 @@ function object(node: Node, schema: z.ZodObject, path: Path, site: Site, decoder
   if (node.kind !== "map") return node.kind === "scalar" && node.value === null ? {} : plain(node);
   const shape: Readonly<Record<string, z.ZodType>> = schema.shape;
   const value: Record<string, unknown> = {};
-  for (const [key, entry] of resolveKeys(node, Object.keys(shape), site, decoder)) {
+  const known = Object.keys(shape).filter((key) => !(decoder.compat && site === "rule" && OWN_RULE_KEYS.has(key)));
+  for (const [key, entry] of resolveKeys(node, known, site, decoder)) {
     const field = shape[key];
     if (!field) continue;
     const empty = entry.value.kind === "scalar" && entry.value.value === null;
     if (empty && !(unwrap(field).schema instanceof z.ZodObject && site === "top")) continue;
     const below: Site = key === "routes" ? "route" : key === "drop" || key === "match" ? "rule" : "other";
-    const decoded = decode(entry.value, field, [...path, key], site === "route" ? below : "other", decoder);
-    if (decoded !== undefined) value[key] = decoded;
+    const inside = site === "route" ? below : site === "rule" && key === "not" ? "rule" : "other";
+    const decoded = decode(entry.value, field, [...path, key], inside, decoder);
+    if (decoded === undefined) continue;
+    if (site === "rule" && OWN_RULE_KEYS.has(key) && !field.safeParse(decoded).success) {
+      decoder.findings.add({
+        severity: "error",
+        code: "wrong-type",
+        at: entry.value.start,
+        message: `\`${key}\` is not what it must be and is ignored, which makes the rule match more than it says`,
+        hint: OWN_RULE_KEYS.get(key),
+      });
+      continue;
+    }
+    value[key] = decoded;
   }
   return value;
 }

@@ -10,6 +10,8 @@ export interface Meant {
   readonly kind: "template" | "pattern" | "secret";
   readonly node: Scalar;
   readonly path: Path;
+  /** Of a template that is not one in Go's language. */
+  readonly language?: "eta";
 }
 
 export interface Decoder {

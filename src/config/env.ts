@@ -64,7 +64,8 @@ export interface Expanded {
 /**
  * Expands one value after YAML has been parsed, so that what is put in can never become structure. `${NAME}` and `$NAME`
  * are variables, `${file:/path}` is a file's content without its last newline, `$$` before a name or a brace is a dollar
- * sign. Left alone: `$name` and `${1}` inside `{{ }}` (the template's own), and a `$` before anything else.
+ * sign. Left alone: `$name` and `${1}` inside `{{ }}` (the template's own), all of JavaScript inside `<% %>`, and a `$`
+ * before anything else.
  */
 export function expandValue(text: string, env: Env, readFile: (path: string) => string | undefined): Expanded {
   const missing: Missing[] = [];
@@ -79,6 +80,10 @@ export function expandValue(text: string, env: Env, readFile: (path: string) => 
     firstChange = Math.min(firstChange, start);
   };
   for (let at = text.indexOf("$"); at !== -1; ) {
+    if (text.lastIndexOf("<%", at) > text.lastIndexOf("%>", at)) {
+      at = text.indexOf("$", at + 1);
+      continue;
+    }
     const inTemplate = text.lastIndexOf("{{", at) > text.lastIndexOf("}}", at);
     const next = text[at + 1] ?? "";
     const escaped = /^\$(?:\{|[A-Za-z_])/.test(text.slice(at + 1, at + 3));

@@ -3,7 +3,7 @@
  * JSON Schema; `meta.kind` tells the last three, and the linter, what a plain string stands for.
  */
 import { z } from "zod";
-import type { Layout, SecretInput } from "../sink.ts";
+import type { Layout, SecretInput, TemplateText } from "../sink.ts";
 
 const DURATION = /^(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+$/;
 const UNIT_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
@@ -71,6 +71,13 @@ const tls = () =>
     keyFile: z.string().optional().describe("PEM file of the client certificate's key; needs certFile."),
   });
 
+/** A template over the event, in the receiver's language, or `{ eta: TEXT }`. */
+const template = () =>
+  z.union([z.string(), z.strictObject({ eta: z.string() })]).meta({ kind: "template" }) as unknown as z.ZodType<
+    TemplateText,
+    TemplateText
+  >;
+
 export const fields = {
   object: <S extends z.ZodRawShape>(shape: S) => z.strictObject(shape),
   text: () => z.string(),
@@ -78,8 +85,8 @@ export const fields = {
   integer: () => z.int(),
   number: () => z.number(),
   choice: <const T extends readonly [string, ...string[]]>(values: T) => z.enum(values),
-  /** A Go template over the event. */
-  template: () => z.string().meta({ kind: "template" }),
+  /** A template over the event, in the receiver's language, or `{ eta: TEXT }`. */
+  template,
   /** Free-form YAML, templates in its strings. `{}` and null mean none. */
   layout: () => z.record(z.string(), z.unknown()).meta({ kind: "layout" }) as unknown as z.ZodType<Layout, Layout>,
   secret,
@@ -94,16 +101,13 @@ export const fields = {
       .preprocess((input) => (typeof input === "string" ? [input] : input), z.array(z.string()))
       .meta({ kind: "strings" }),
   /** Header name to template. */
-  headers: () => z.record(z.string(), z.string().meta({ kind: "template" })),
+  headers: () => z.record(z.string(), template()),
   /** Names of the user's choice to templates. */
-  templates: () => z.record(z.string(), z.string().meta({ kind: "template" })),
+  templates: () => z.record(z.string(), template()),
   /** Templates, one or a list. */
   templateList: () =>
     z
-      .preprocess(
-        (input) => (typeof input === "string" ? [input] : input),
-        z.array(z.string().meta({ kind: "template" })),
-      )
+      .preprocess((input) => (typeof input === "string" ? [input] : input), z.array(template()))
       .meta({ kind: "strings" }),
   /** Free-form YAML in a list, templates in its strings. */
   layoutList: () => z.array(z.record(z.string(), z.unknown())).meta({ kind: "layout" }),

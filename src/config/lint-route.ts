@@ -70,7 +70,7 @@ function conditionsOf(rule: Rule): Conditions {
   for (const [key, value] of Object.entries(rule)) {
     if (key === "receiver" || value === undefined || value === "" || value === 0) continue;
     if (typeof value !== "object") found.set(key, String(value));
-    else for (const [name, pattern] of Object.entries(value)) found.set(`${key}.${name}`, String(pattern));
+    else for (const [name, pattern] of Object.entries(value)) found.set(`${key}.${name}`, JSON.stringify(pattern));
   }
   return found;
 }

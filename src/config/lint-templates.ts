@@ -15,8 +15,13 @@ export type CheckTemplate = (text: string, compat: boolean) => readonly Template
 
 const UNRENDERED = /\.(?:Values|Release|Chart|Capabilities)\b/;
 
-export function lintTemplate({ node, path }: Meant, text: string, decoder: Decoder, check: CheckTemplate): void {
-  if (!node.text.includes("{{")) return;
+export function lintTemplate(
+  { node, path, language }: Meant,
+  text: string,
+  decoder: Decoder,
+  check: CheckTemplate,
+): void {
+  if (language === "eta" || !node.text.includes("{{")) return;
   if (UNRENDERED.test(node.text)) {
     decoder.findings.add({
       severity: "error",

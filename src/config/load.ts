@@ -19,7 +19,7 @@ import { parseTolerantly, reportIssues } from "./refusals.ts";
 import { type Route, type Rule, routeSchema, type Top, topSchema } from "./schema.ts";
 import { editSource, openSource } from "./source.ts";
 import type { Mapping, Node } from "./tree.ts";
-import type { Config, Loaded, RouteConfig, RuleConfig } from "./types.ts";
+import type { Config, Loaded, RouteConfig, RuleConditions, RuleConfig } from "./types.ts";
 
 // Each schema is used once: compiling them costs more than it saves.
 z.config({ jitless: true });
@@ -192,12 +192,13 @@ function assemble(
 ): Config {
   const receivers = read.flatMap(({ config }) => (config ? [config] : []));
   const names = new Set(receivers.map(({ name }) => name));
-  const { namespace, namespaces, lookupTimeout, shutdownTimeout, sidecar, ...rest } = top;
+  const { namespace, namespaces, cacheTTL, lookupTimeout, shutdownTimeout, sidecar, ...rest } = top;
   const own = sidecar && readSidecar(sidecar, options, decoder);
   return {
     ...rest,
     compat: decoder.compat ? "exporter" : options.compat === false ? "none" : top.compat,
     namespaces: [...new Set(namespace === "" ? namespaces : [namespace, ...namespaces])],
+    cacheTtlMs: cacheTTL,
     lookupTimeoutMs: lookupTimeout,
     shutdownTimeoutMs: shutdownTimeout,
     ...(own && { sidecar: own }),
@@ -241,9 +242,15 @@ function placeRoute(route: Route, path: Path, names: ReadonlySet<string>, decode
 
 /** Empty patterns match anything and go; so does a receiver that is not there, or in a drop rule. */
 function placeRule(rule: Rule, key: "drop" | "match", at: RuleConfig["at"], names: ReadonlySet<string>): RuleConfig {
-  const { receiver, ...conditions } = rule;
-  const kept = Object.fromEntries(
-    Object.entries(conditions).filter(([, value]) => value !== "" && value !== undefined),
-  );
-  return { ...kept, ...(receiver && key === "match" && names.has(receiver) && { receiver }), at };
+  const { receiver, not, ...conditions } = rule;
+  return {
+    ...givenOf(conditions),
+    ...(not && { not: givenOf(not) }),
+    ...(receiver && key === "match" && names.has(receiver) && { receiver }),
+    at,
+  };
+}
+
+function givenOf(conditions: Readonly<Record<string, unknown>>): RuleConditions {
+  return Object.fromEntries(Object.entries(conditions).filter(([, value]) => value !== "" && value !== undefined));
 }

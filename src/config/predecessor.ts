@@ -76,10 +76,13 @@ export const EXPORTER_KEYS: Readonly<Record<string, ReadonlySet<string>>> = {
 
 /** Keys of forks of the exporter, ignored with a warning. */
 export const FORK_KEYS: Readonly<Record<string, string>> = {
-  watchReasons: "watch everything and match `reason` in the route instead",
-  clusterEnvironment: "put it into clusterName",
-  cacheTTL: "Petrel's cache of object metadata needs no setting",
   mappingCacheSize: "Petrel's cache of API discovery needs no setting",
+  enablePprof: "Petrel has no pprof; its metrics are on port 2112",
+  eventsMetricsNamePrefix: "events become no metrics of their own yet; see petrel_events_total",
+  reasonFilter: "match `reason` and `kind` in the route instead",
+  threadKey: "messages are not put into threads yet",
+  completionCondition: "messages are not put into threads yet",
+  completionEmoji: "messages are not put into threads yet",
 };
 
 /** Top-level and receiver keys that have a meaning in Petrel's design and none in this version. */
@@ -90,13 +93,21 @@ export const LATER_KEYS: ReadonlySet<string> = new Set([
   "throttle",
   "deadLetter",
   "tests",
-  "template",
   "sources",
   "secrets",
   "order",
   "shards",
   "admin",
   "http",
+]);
+
+/** Keys of a rule that are Petrel's, and what to write: the exporter ignores them, and so does `compat: exporter`. */
+export const OWN_RULE_KEYS: ReadonlyMap<string, string> = new Map([
+  ["name", "write one pattern, `name: A|B`"],
+  ["not", "write the keys of a rule below it"],
+  ["maxCount", "write a number, 1 or more"],
+  ["reportingComponent", "write one pattern"],
+  ["reportingInstance", "write one pattern"],
 ]);
 
 /** Other spellings, tried in this order where the object knows the target. */

@@ -206,14 +206,22 @@ function assemble(
   });
   const schema = sink.config(fields);
   const sinkPath = [...path, sink.name];
-  const settings = parseTolerantly(schema, decode(value, schema, sinkPath, "other", decoder), sinkPath, decoder, {
+  const from = decoder.meant.length;
+  const decoded = decode(value, schema, sinkPath, "other", decoder);
+  if (keys?.language === "eta") {
+    for (let at = from; at < decoder.meant.length; at++) {
+      const meant = decoder.meant[at];
+      if (meant?.kind === "template") decoder.meant[at] = { ...meant, language: "eta" };
+    }
+  }
+  const settings = parseTolerantly(schema, decoded, sinkPath, decoder, {
     read: EXPORTER_KEYS[sink.name] ?? new Set(),
     // A wrong type stops the predecessor as well. A wrong value would have shown at its first delivery only.
     fatal: (issue) => isWrongType(issue, sinkPath, decoder),
     hint: `receiver \`${name}\` is left out until this is mended`,
   });
   if (!keys || !settings) return { name, at };
-  const { batch, timeout, retry, maxAge, concurrency, rateLimit, updates } = keys;
+  const { batch, timeout, retry, maxAge, concurrency, rateLimit, updates, language } = keys;
   return {
     name,
     at,
@@ -234,6 +242,7 @@ function assemble(
       ...(rateLimit !== undefined && { rateLimit }),
       ...(maxAge !== undefined && { maxAgeMs: maxAge }),
       ...(updates !== undefined && { updates: typeof updates === "string" ? updates : { everyMs: updates.every } }),
+      ...(language !== "go" && { language }),
       at: decoder.findings.position(at),
     },
   };

@@ -4,37 +4,62 @@
  */
 import { z } from "zod";
 import { LEVELS } from "../logger.ts";
+import { DEFAULT_LIMITS } from "../template/budget.ts";
 import { fields } from "./fields.ts";
+import type { TemplateGroup } from "./types.ts";
+
+const TEMPLATE_GROUPS = ["env", "crypto", "eta"] as const satisfies readonly TemplateGroup[];
 
 const pattern = () => z.string().meta({ kind: "pattern" });
 
 const patterns = () => z.record(z.string(), pattern());
 
+const conditions = {
+  message: pattern().optional().describe("The event's message."),
+  apiVersion: pattern().optional().describe("API version of the involved object."),
+  kind: pattern()
+    .optional()
+    .describe("Kind of the involved object.")
+    .meta({ examples: ["^Pod$"] }),
+  namespace: pattern()
+    .optional()
+    .describe("The event's own namespace.")
+    .meta({ examples: ["^kube-system$"] }),
+  reason: pattern()
+    .optional()
+    .describe("The event's reason.")
+    .meta({ examples: ["BackOff|Failed"] }),
+  type: pattern()
+    .optional()
+    .describe("The event's type.")
+    .meta({ examples: ["Warning"] }),
+  component: pattern().optional().describe("Component that reported the event."),
+  host: pattern().optional().describe("Host that reported the event."),
+  labels: patterns().optional().describe("Labels of the involved object: each must be there and match."),
+  annotations: patterns().optional().describe("Annotations of the involved object: each must be there and match."),
+  minCount: z.int().optional().describe("The event occurred at least this often."),
+  maxCount: z.int().min(1).optional().describe("The event occurred at most this often."),
+  name: pattern()
+    .optional()
+    .describe("Name of the involved object.")
+    .meta({ examples: ["^web-"] }),
+  reportingComponent: pattern()
+    .optional()
+    .describe("The event's reportingComponent alone; `component` looks here, too."),
+  reportingInstance: pattern().optional().describe("The event's reportingInstance alone; `host` looks here, too."),
+};
+
+/** What `not` may ask: anything but another `not`. */
+export const conditionsSchema = z
+  .strictObject(conditions)
+  .meta({ id: "conditions", kind: "conditions", description: "All of them must hold." });
+
 export const ruleSchema = z
   .strictObject({
-    message: pattern().optional().describe("The event's message."),
-    apiVersion: pattern().optional().describe("API version of the involved object."),
-    kind: pattern()
+    ...conditions,
+    not: conditionsSchema
       .optional()
-      .describe("Kind of the involved object.")
-      .meta({ examples: ["^Pod$"] }),
-    namespace: pattern()
-      .optional()
-      .describe("The event's own namespace.")
-      .meta({ examples: ["^kube-system$"] }),
-    reason: pattern()
-      .optional()
-      .describe("The event's reason.")
-      .meta({ examples: ["BackOff|Failed"] }),
-    type: pattern()
-      .optional()
-      .describe("The event's type.")
-      .meta({ examples: ["Warning"] }),
-    component: pattern().optional().describe("Component that reported the event."),
-    host: pattern().optional().describe("Host that reported the event."),
-    labels: patterns().optional().describe("Labels of the involved object: each must be there and match."),
-    annotations: patterns().optional().describe("Annotations of the involved object: each must be there and match."),
-    minCount: z.int().optional().describe("The event occurred at least this often."),
+      .describe("The same keys, but for `receiver`: the rule matches unless all of them hold."),
     receiver: z.string().optional().describe("Name of the receiver that gets the event; not in a drop rule."),
   })
   .meta({ id: "rule", description: "All conditions must hold. Patterns are RE2 and match anywhere in the text." });
@@ -84,6 +109,10 @@ export const receiverSchema = z.strictObject({
     .describe(
       "What of an event that occurs again is delivered: `all` of it, its `first` occurrence, the 1st, 2nd, 4th, 8th … (`countDoubles`), or one per time (`{ every: 10m }`). Default: all; countDoubles where people read.",
     ),
+  language: z
+    .enum(["go", "eta"])
+    .default("go")
+    .describe("What this receiver's templates are written in: Go templates, or eta (JavaScript, without limits)."),
 });
 
 export const topSchema = z.strictObject({
@@ -94,6 +123,10 @@ export const topSchema = z.strictObject({
     .default(5)
     .describe("Of the events that exist at the first start, those older than this are left out."),
   clusterName: z.string().default("").describe("Put into each event as clusterName."),
+  clusterEnvironment: z
+    .string()
+    .default("")
+    .describe("Put into each event as clusterEnvironment, as one fork of the exporter does. Empty: not at all."),
   namespace: z.string().default("").describe("The one namespace to watch. Empty: all."),
   namespaces: fields.strings().default([]).describe("Namespaces to watch. Empty: all."),
   excludeNamespaces: fields.strings().default([]).describe("Namespaces whose events are left out."),
@@ -103,6 +136,10 @@ export const topSchema = z.strictObject({
     .describe("Field selector of the watch.")
     .meta({ examples: ["involvedObject.kind=Pod"] }),
   labelSelector: z.string().default("").describe("Label selector of the watch; it sees the labels of events."),
+  watchReasons: fields
+    .strings()
+    .default([])
+    .describe("Watch the events of these reasons and no others, each through a watch of its own. Empty: all."),
   sidecar: z
     .strictObject({
       namespace: z.string().min(1).optional().describe("Default: the pod's own, from POD_NAMESPACE."),
@@ -122,6 +159,7 @@ export const topSchema = z.strictObject({
   kubeBurst: z.int().default(100).describe("Look-ups of metadata at once at most."),
   omitLookup: z.boolean().default(false).describe("Look up no metadata of involved objects."),
   cacheSize: z.int().min(1).default(1024).describe("Objects whose metadata is remembered."),
+  cacheTTL: fields.duration().prefault("5m").describe("How long the metadata of an object is taken for current."),
   lookupTimeout: fields.duration().prefault("2s").describe("How long an event waits for the metadata of its object."),
   metricsNamePrefix: z
     .string()
@@ -147,6 +185,33 @@ export const topSchema = z.strictObject({
     .prefault({})
     .describe("What may wait for slow receivers. When it is full, the oldest event goes, and is counted."),
   shutdownTimeout: fields.duration().prefault("25s").describe("How long a stop waits for what is under way."),
+  template: z
+    .strictObject({
+      allow: z
+        .array(z.enum(TEMPLATE_GROUPS))
+        .default([...TEMPLATE_GROUPS])
+        .describe(
+          "What templates may use beside the rest: `env` (env, expandenv), `crypto` (keys, certificates, password hashes: slow), `eta`. `[]`: none.",
+        ),
+      limits: z
+        .strictObject({
+          output: z
+            .int()
+            .min(1)
+            .default(DEFAULT_LIMITS.maxOutput)
+            .describe("Characters that one may write; also of any text on the way."),
+          steps: z
+            .int()
+            .min(1)
+            .default(DEFAULT_LIMITS.maxSteps)
+            .describe("Turns of a range, function calls, elements of lists that are made."),
+          depth: z.int().min(1).max(1_000).default(DEFAULT_LIMITS.maxDepth).describe("Templates calling templates."),
+        })
+        .prefault({})
+        .describe("What rendering one template may cost. Beyond, it fails for that event."),
+    })
+    .prefault({})
+    .describe("What templates may do."),
   compat: z
     .enum(["none", "exporter"])
     .default("none")

@@ -2,6 +2,7 @@
 import type { Finding } from "../errors.ts";
 import type { Level, LogFormat } from "../logger.ts";
 import type { Updates } from "../pipeline/updates.ts";
+import type { Language } from "../sink.ts";
 
 /** Where something stands in a config file; both count from 1. */
 export interface Position {
@@ -10,7 +11,7 @@ export interface Position {
 }
 
 /** All conditions must hold. Patterns are RE2, unanchored; an empty or absent one matches anything. */
-export interface RuleConfig {
+export interface RuleConditions {
   readonly message?: string;
   readonly apiVersion?: string;
   readonly kind?: string;
@@ -23,6 +24,16 @@ export interface RuleConfig {
   readonly labels?: Readonly<Record<string, string>>;
   readonly annotations?: Readonly<Record<string, string>>;
   readonly minCount?: number;
+  readonly maxCount?: number;
+  /** The involved object's name. */
+  readonly name?: string;
+  readonly reportingComponent?: string;
+  readonly reportingInstance?: string;
+  /** The rule matches only if not all of these hold. */
+  readonly not?: RuleConditions;
+}
+
+export interface RuleConfig extends RuleConditions {
   readonly receiver?: string;
   readonly at: Position;
 }
@@ -56,7 +67,22 @@ export interface ReceiverConfig {
   /** Events older than this when their turn comes are dropped (`stale`). */
   readonly maxAgeMs?: number;
   readonly updates?: Updates;
+  /** Of its templates. Absent: Go templates. */
+  readonly language?: Language;
   readonly at: Position;
+}
+
+/** What templates must be allowed to use: groups of functions, and a language. */
+export type TemplateGroup = "env" | "crypto" | "eta";
+
+export interface TemplateSettings {
+  readonly allow: readonly TemplateGroup[];
+  readonly limits: {
+    /** UTF-16 units. */
+    readonly output: number;
+    readonly steps: number;
+    readonly depth: number;
+  };
 }
 
 /** One executable runs from this. */
@@ -65,11 +91,15 @@ export interface Config {
   readonly logFormat: LogFormat;
   readonly maxEventAgeSeconds: number;
   readonly clusterName: string;
+  /** Empty: none. */
+  readonly clusterEnvironment: string;
   /** Empty: all namespaces. */
   readonly namespaces: readonly string[];
   readonly excludeNamespaces: readonly string[];
   readonly fieldSelector: string;
   readonly labelSelector: string;
+  /** Empty: every reason. */
+  readonly watchReasons: readonly string[];
   readonly api: "v1" | "events.k8s.io/v1";
   readonly sidecar?: { readonly namespace: string; readonly pod: string };
   readonly startFrom: "oldest" | "now";
@@ -77,11 +107,13 @@ export interface Config {
   readonly kubeBurst: number;
   readonly omitLookup: boolean;
   readonly cacheSize: number;
+  readonly cacheTtlMs: number;
   readonly lookupTimeoutMs: number;
   readonly metricsNamePrefix: string;
   readonly leaderElection: { readonly enabled: boolean; readonly leaderElectionID: string };
   readonly buffer: { readonly events: number; readonly bytes: number };
   readonly shutdownTimeoutMs: number;
+  readonly template: TemplateSettings;
   readonly compat: "exporter" | "none";
   readonly strict: boolean;
   readonly route: RouteConfig;

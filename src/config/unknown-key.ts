@@ -85,7 +85,11 @@ function rule(key: string, suggestion: string): Unknown {
     case "namespaces":
       return { ...wider, hint: `write \`${key.slice(0, -1)}: A|B\`` };
     case "name":
-      return { ...wider, hint: "an object's name is not matched on; `message`, `labels` or `kind` may do" };
+    case "not":
+    case "maxcount":
+    case "reportingcomponent":
+    case "reportinginstance":
+      return { ...wider, hint: "kubernetes-event-exporter has no such key; leave `compat: exporter` out to use it" };
     case "involvedobject":
       return { ...wider, hint: "write `kind`, `namespace` or `apiVersion` directly in the rule" };
     case "maxeventageseconds":

@@ -50,6 +50,7 @@ export interface WatchSettings {
   readonly maxEventAgeMs: number;
   readonly startFrom: "oldest" | "now";
   readonly clusterName: string;
+  readonly clusterEnvironment: string;
   readonly excludeNamespaces: readonly string[];
 }
 

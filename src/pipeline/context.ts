@@ -6,7 +6,7 @@ import { DeliveryError } from "../errors.ts";
 import type { Event } from "../event.ts";
 import type { Logger } from "../logger.ts";
 import { type CompileTemplate, compileLayout, compileLayoutObject, deDot } from "../payload.ts";
-import type { Secret, SecretInput, SinkContext } from "../sink.ts";
+import type { Language, Secret, SecretInput, SinkContext } from "../sink.ts";
 
 /** How often a secret's file is looked at, at most. */
 const RECHECK_MS = 1_000;
@@ -16,6 +16,8 @@ export interface SinkContextOptions {
   /** Already carries the receiver's name, if it is to be in the lines. */
   readonly logger: Logger;
   readonly compat: boolean;
+  /** What its templates are written in. Default: Go templates. */
+  readonly language?: Language | undefined;
   /** Throws for a template that does not compile; the result throws for an event that it fails on. */
   readonly compileTemplate: CompileTemplate;
   /** Where `{ env: NAME }` looks. */
@@ -85,10 +87,10 @@ function secretReader(input: SecretInput, options: SinkContextOptions): () => st
 
 /** Everything a template can throw becomes the event's refusal; nothing of it may stop a start. */
 function guarded(compile: CompileTemplate, log: Logger): CompileTemplate {
-  return (text) => {
+  return (text, language) => {
     let render: (event: Event) => string;
     try {
-      render = compile(text);
+      render = compile(text, language);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       log.error("a template does not compile, so every event will fail on it", {
@@ -122,17 +124,19 @@ function actions(text: string): string {
 
 /** The context of one receiver. Never throws: what is wrong with a template or a secret is told by what it returns. */
 export function createSinkContext(options: SinkContextOptions): SinkContext {
+  const { compat, language = "go" } = options;
   const template = guarded(options.compileTemplate, options.logger);
+  const layouts = { compile: template, compat, language };
   return {
     receiver: options.receiver,
     log: options.logger,
-    compat: options.compat,
+    compat,
     secret: (value) => new HiddenSecret(secretReader(value, options)),
-    template,
+    template: (text) => (typeof text === "string" ? template(text, language) : template(text.eta, "eta")),
     payload({ layout, deDot: dotless }) {
-      const text = compileLayout(layout, template, options.compat);
+      const text = compileLayout(layout, layouts);
       return dotless ? (event) => text(deDot(event)) : text;
     },
-    layout: (layout) => compileLayoutObject(layout, template, options.compat),
+    layout: (layout) => compileLayoutObject(layout, layouts),
   };
 }

@@ -1,5 +1,5 @@
 /** Whether, and for which events, the involved object's metadata has to be asked for: a request saved is a request fast. */
-import type { Config, RouteConfig, RuleConfig } from "../config/types.ts";
+import type { Config, RouteConfig, RuleConditions, RuleConfig } from "../config/types.ts";
 import type { Event } from "../event.ts";
 import { compilePattern } from "../template/re2.ts";
 
@@ -20,6 +20,8 @@ const PLAIN =
 
 /** Conservative: true unless every field that the template names is known not to come from a look-up. */
 export function readsObjectMetadata(template: string): boolean {
+  // eta is JavaScript: what it reads cannot be told from its text.
+  if (template.includes("<%")) return true;
   for (let begin = template.indexOf("{{"); begin >= 0; begin = template.indexOf("{{", begin)) {
     let action = "";
     let at = begin + 2;
@@ -77,8 +79,10 @@ function stringsOf(value: unknown): readonly string[] {
 }
 
 function rulesThatAsk(route: RouteConfig): readonly RuleConfig[] {
-  const asks = (rule: RuleConfig) =>
-    Object.keys(rule.labels ?? {}).length > 0 || Object.keys(rule.annotations ?? {}).length > 0;
+  const asks = (rule: RuleConditions): boolean =>
+    Object.keys(rule.labels ?? {}).length > 0 ||
+    Object.keys(rule.annotations ?? {}).length > 0 ||
+    (rule.not !== undefined && asks(rule.not));
   return [...route.drop.filter(asks), ...route.match.filter(asks), ...route.routes.flatMap(rulesThatAsk)];
 }
 

@@ -240,6 +240,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       receiver: settings.name,
       logger: scoped,
       compat,
+      language: settings.language,
       compileTemplate: options.compileTemplate,
       env: options.env,
     });

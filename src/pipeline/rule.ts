@@ -1,10 +1,10 @@
 /** One rule of the route tree, compiled: does an event satisfy all of its conditions? */
-import type { Position, RuleConfig } from "../config/types.ts";
+import type { Position, RuleConditions, RuleConfig } from "../config/types.ts";
 import type { Event } from "../event.ts";
 import { occurrences } from "../normalise.ts";
 import { compilePattern, type Pattern, PatternError } from "../template/re2.ts";
 
-/** The fields that a rule may ask about, in the order in which the exporter asks. */
+/** The fields that a rule may ask about, in the order in which the exporter asks; the last three are Petrel's own. */
 export const RULE_FIELDS = [
   "message",
   "apiVersion",
@@ -14,6 +14,9 @@ export const RULE_FIELDS = [
   "type",
   "component",
   "host",
+  "name",
+  "reportingComponent",
+  "reportingInstance",
 ] as const;
 export type RuleField = (typeof RULE_FIELDS)[number];
 
@@ -44,6 +47,8 @@ export interface ConditionReport {
   readonly matched: boolean;
   /** Why not, when it is not simply that the value does not match. */
   readonly why?: string;
+  /** Of `not`: its conditions; it matches unless all of them do. */
+  readonly conditions?: readonly ConditionReport[];
 }
 
 export interface Rule {
@@ -108,6 +113,9 @@ export function readFields(event: Event, compat: boolean, into: FieldValues): vo
   into[5] = event.type;
   into[6] = event.source.component || (compat ? "" : event.reportingComponent);
   into[7] = event.source.host || (compat ? "" : event.reportingInstance);
+  into[8] = event.involvedObject.name ?? "";
+  into[9] = event.reportingComponent;
+  into[10] = event.reportingInstance;
 }
 
 function mapConditions(
@@ -131,7 +139,24 @@ export interface RuleOptions {
   readonly matcher: (source: string) => Matcher;
 }
 
+/** A rule's conditions without what is done when they hold. */
+interface Conditions {
+  hold(event: Event, values: FieldValues): boolean;
+  explain(event: Event, values: FieldValues): ConditionReport[];
+}
+
 export function compileRule(config: RuleConfig, options: RuleOptions): Rule {
+  const { hold, explain } = compileConditions(config, options);
+  return {
+    at: config.at,
+    receiverName: config.receiver || undefined,
+    receiver: config.receiver ? options.receivers.indexOf(config.receiver) : -1,
+    matches: hold,
+    explain,
+  };
+}
+
+function compileConditions(config: RuleConditions, options: RuleOptions): Conditions {
   const { compat, matcher } = options;
   const fields: FieldCondition[] = [];
   RULE_FIELDS.forEach((field, index) => {
@@ -143,14 +168,13 @@ export function compileRule(config: RuleConfig, options: RuleOptions): Rule {
     ...mapConditions("annotations", config.annotations, matcher),
   ];
   const minCount = config.minCount ?? 0;
+  const maxCount = config.maxCount ?? Number.POSITIVE_INFINITY;
+  const counts = minCount !== 0 || maxCount !== Number.POSITIVE_INFINITY;
   const countOf = (event: Event) => (compat ? event.count : occurrences(event));
+  const not = config.not && compileConditions(config.not, options);
 
   return {
-    at: config.at,
-    receiverName: config.receiver || undefined,
-    receiver: config.receiver ? options.receivers.indexOf(config.receiver) : -1,
-
-    matches(event, values) {
+    hold(event, values) {
       for (const { index, matcher } of fields) {
         if (!matcher.test(values[index] ?? "")) return false;
       }
@@ -158,7 +182,11 @@ export function compileRule(config: RuleConfig, options: RuleOptions): Rule {
         const value = objectValue(event, condition);
         if (value === undefined || !condition.matcher.test(value)) return false;
       }
-      return minCount === 0 || countOf(event) >= minCount;
+      if (counts) {
+        const count = countOf(event);
+        if (count < minCount || count > maxCount) return false;
+      }
+      return not === undefined || !not.hold(event, values);
     },
 
     explain(event, values) {
@@ -170,9 +198,16 @@ export function compileRule(config: RuleConfig, options: RuleOptions): Rule {
         const { map, key, matcher } = condition;
         reports.push(report(`${map}.${key}`, matcher, objectValue(event, condition), absence(event, map)));
       }
-      if (minCount !== 0) {
-        const count = countOf(event);
+      const count = countOf(event);
+      if (minCount !== 0)
         reports.push({ field: "minCount", pattern: minCount, value: count, matched: count >= minCount });
+      if (maxCount !== Number.POSITIVE_INFINITY) {
+        reports.push({ field: "maxCount", pattern: maxCount, value: count, matched: count <= maxCount });
+      }
+      if (not) {
+        const conditions = not.explain(event, values);
+        const matched = !conditions.every((condition) => condition.matched);
+        reports.push({ field: "not", pattern: "", value: null, matched, conditions });
       }
       return reports;
     },

@@ -1,6 +1,6 @@
 /** What sinks that speak HTTP make of the settings that they share: connection, authorization, headers. */
 import type { Event } from "../event.ts";
-import type { SecretInput, SinkContext } from "../sink.ts";
+import type { SecretInput, SinkContext, TemplateText } from "../sink.ts";
 import { createHttp, type HeaderList, type Http } from "./http.ts";
 import type { TlsOptions } from "./tls.ts";
 
@@ -34,12 +34,14 @@ export function authorization(config: Credentials, context: SinkContext): () => 
 
 /** Headers whose values are templates. In compat a template that fails is sent as its text, as the predecessor did. */
 export function templatedHeaders(
-  headers: Readonly<Record<string, string>>,
+  headers: Readonly<Record<string, TemplateText>>,
   context: SinkContext,
 ): (event: Event) => HeaderList {
   const compiled = Object.entries(headers).map(([name, text]) => [name, context.template(text), text] as const);
   return (event) =>
-    compiled.map(([name, value, text]) => [name, context.compat ? attempt(value, event, text) : value(event)] as const);
+    compiled.map(
+      ([name, value, text]) => [name, context.compat ? attempt(value, event, String(text)) : value(event)] as const,
+    );
 }
 
 function attempt(render: (event: Event) => string, event: Event, text: string): string {

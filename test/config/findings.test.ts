@@ -103,7 +103,7 @@ const ROWS: readonly Row[] = [
   { name: "leaderElection of the chart", yaml: `leaderElection: {}\n${REST}`, findings: [] },
   { name: "leader election", yaml: `leaderElection: { enabled: true }\n${REST}`, findings: ["1:19 warning not-yet"] },
   { name: "key of a later version", yaml: `state: { path: /x }\n${REST}`, findings: ["1:1 error not-yet"] },
-  { name: "key of a fork", yaml: `watchReasons: [BackOff]\n${REST}`, findings: ["1:1 warning fork-key"] },
+  { name: "key of a fork", yaml: `mappingCacheSize: 5\n${REST}`, findings: ["1:1 warning fork-key"] },
   { name: "duration", yaml: `shutdownTimeout: soon\n${REST}`, findings: ["1:18 error wrong-value"] },
   { name: "a key of ours with a wrong type", yaml: `buffer: 100\n${REST}`, findings: ["1:9 error wrong-type"] },
   { name: "… at a receiver", yaml: dump("retry: 3\nstdout: {}"), findings: ["4:12 error wrong-type"] },
@@ -200,8 +200,8 @@ const ROWS: readonly Row[] = [
     findings: ["3:7 error unknown-key"],
   },
   {
-    name: "name in a drop rule",
-    yaml: route("drop:\n  - name: foo\nmatch:\n  - receiver: dump"),
+    name: "uid in a drop rule",
+    yaml: route("drop:\n  - uid: foo\nmatch:\n  - receiver: dump"),
     findings: ["3:7 error unknown-key"],
   },
   ...["types: [Normal]", "maxEventAgeSeconds: 60", "metrics: true", "involvedObject: { kind: Pod }"].map((key) => ({
@@ -469,7 +469,7 @@ route:
   drop:
     - namespace: "*test*"
   match:
-    - name: foo
+    - names: foo
       receiver: dmup
     - type: warning
       receiver: hook

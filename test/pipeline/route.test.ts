@@ -345,3 +345,44 @@ test("an explanation tells every step", () => {
     },
   });
 });
+
+describe("rule fields that the exporter does not have", () => {
+  const web = {
+    type: "Warning",
+    reason: "BackOff",
+    count: 4,
+    reportingComponent: "kubelet",
+    reportingInstance: "node-1",
+    metadata: { name: "e", namespace: "kube-system", uid: "u", resourceVersion: "1" },
+    involvedObject: { kind: "Pod", name: "web-1", labels: { tier: "gold" } },
+  };
+  const rows: [string, RuleInput, boolean][] = [
+    ["name", { name: "^web-" }, true],
+    ["another name", { name: "^db-" }, false],
+    ["reportingComponent", { reportingComponent: "kubelet" }, true],
+    ["another reportingComponent", { reportingComponent: "scheduler" }, false],
+    ["reportingInstance", { reportingInstance: "^node-1$" }, true],
+    ["maxCount", { maxCount: 4 }, true],
+    ["maxCount exceeded", { maxCount: 3 }, false],
+    ["between two counts", { minCount: 4, maxCount: 4 }, true],
+    ["not, of one condition that holds", { not: { namespace: "^kube-" } }, false],
+    ["not, of one that does not", { not: { namespace: "^shop-" } }, true],
+    ["not, of two that both hold", { not: { namespace: "^kube-", reason: "BackOff" } }, false],
+    ["not, of two of which one holds", { not: { namespace: "^kube-", reason: "Killing" } }, true],
+    ["not, of a label", { not: { labels: { tier: "gold" } } }, false],
+    ["not, of a label that is absent", { not: { labels: { team: "" } } }, true],
+    ["not, of counts", { not: { minCount: 5 } }, true],
+    ["a condition beside not", { type: "Warning", not: { name: "^db-" } }, true],
+    ["a condition that fails beside not", { type: "Normal", not: { name: "^db-" } }, false],
+    ["not, of nothing, never", { not: {} }, false],
+  ];
+  test.each(rows)("%s", (_, rule, matches) => {
+    expect(received({ match: [{ ...rule, receiver: "a" }] }, normalise(web))).toEqual(matches ? ["a"] : []);
+  });
+
+  test("reportingComponent alone is not the old-style source", () => {
+    const old = anEvent({ source: { component: "kubelet" } });
+    expect(received({ match: [{ reportingComponent: "kubelet", receiver: "a" }] }, old)).toEqual([]);
+    expect(received({ match: [{ component: "kubelet", receiver: "a" }] }, old)).toEqual(["a"]);
+  });
+});

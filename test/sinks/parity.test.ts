@@ -7,6 +7,7 @@ import type { Event } from "../../src/event.ts";
 import { compileForEvent } from "../../src/event-data.ts";
 import { createSinkContext } from "../../src/pipeline/context.ts";
 import type { Rendered, Sink } from "../../src/sink.ts";
+import { sprig } from "../../src/template/funcs/sprig.ts";
 import { recordingLogger } from "../contract.ts";
 import { rawServer } from "../wire/raw-server.ts";
 
@@ -18,7 +19,13 @@ async function sinkOf(name: string, settings: object): Promise<Sink> {
   const definition = sinks.find((one) => one.name === name);
   if (!definition) throw new Error(`no sink ${name}`);
   const { logger } = recordingLogger();
-  const options = { receiver: name, logger, compat: true, compileTemplate: compileForEvent, env: {} };
+  const options = {
+    receiver: name,
+    logger,
+    compat: true,
+    compileTemplate: (text: string) => compileForEvent(text, { compat: true, functions: sprig }),
+    env: {},
+  };
   return definition.create(definition.config(fields).parse(settings), createSinkContext(options));
 }
 
