@@ -12,8 +12,9 @@ export type CompileTemplate = (text: string, language?: Language) => (event: Eve
 // `JSON.stringify` is an order of magnitude faster than assembling the text here, and leaves only these to do: what Go
 // escapes for HTML's and JavaScript's sake, the two control characters that it spells otherwise, lone surrogates.
 const UNLIKE_GO = /[<>&\u2028\u2029]|\\[bfu]/;
+const SELDOM = /[\u2028\u2029]|\\[bfu]/;
 // An escaped backslash is matched so that what follows it is not taken for an escape.
-const EVERY_UNLIKE_GO = /\\\\|\\[bf]|\\ud[89a-f][0-9a-f]{2}|[<>&\u2028\u2029]/g;
+const EVERY_SELDOM = /\\\\|\\[bf]|\\ud[89a-f][0-9a-f]{2}|[\u2028\u2029]/g;
 
 function goSpelling(found: string): string {
   if (found.length > 2) return "\ufffd";
@@ -24,8 +25,14 @@ function goSpelling(found: string): string {
 
 /** JSON as Go writes it (`\u003c` for `<`, and so on); always well-formed Unicode. */
 function goJson(value: unknown): string {
-  const json = JSON.stringify(value);
-  return UNLIKE_GO.test(json) ? json.replace(EVERY_UNLIKE_GO, goSpelling) : json;
+  let json = JSON.stringify(value);
+  if (!UNLIKE_GO.test(json)) return json;
+  if (SELDOM.test(json)) json = json.replace(EVERY_SELDOM, goSpelling);
+  // JSON has these in its texts only, and nothing replaces as fast.
+  if (json.includes("<")) json = json.replaceAll("<", "\\u003c");
+  if (json.includes(">")) json = json.replaceAll(">", "\\u003e");
+  if (json.includes("&")) json = json.replaceAll("&", "\\u0026");
+  return json;
 }
 
 // What JSON, or Go, writes otherwise than it is, lone surrogates included: any surrogate goes the long way.
