@@ -6,7 +6,7 @@ import { createDiscovery } from "../kube/discovery.ts";
 import { createEnricher } from "../kube/enrich.ts";
 import { createLogger } from "../logger.ts";
 import { createMetrics } from "../metrics.ts";
-import { normalise, withObjectMetadata } from "../normalise.ts";
+import { type NormaliseOptions, normalise, withObjectMetadata } from "../normalise.ts";
 import { version } from "../version.ts";
 import type { Io } from "./command.ts";
 
@@ -24,7 +24,7 @@ export interface ClusterFlags {
 export async function fetchEvent(
   namespace: string,
   name: string,
-  options: { readonly cluster: ClusterFlags; readonly clusterName: string },
+  options: NormaliseOptions & { readonly cluster: ClusterFlags },
   io: Io,
 ): Promise<Event> {
   const logger = createLogger({ level: "warn", format: "pretty", write: io.stderr });

@@ -40,6 +40,7 @@ export const COMMANDS: Readonly<Record<string, Load>> = {
   route: () => import("./route.ts"),
   render: () => import("./render.ts"),
   template: () => import("./template.ts"),
+  test: () => import("./test.ts"),
   demo: () => import("./demo.ts"),
   schema: () => import("./schema.ts"),
   sinks: () => import("./sinks.ts"),

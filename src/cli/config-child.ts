@@ -21,7 +21,8 @@ function answer(
   env: Readonly<Record<string, string | undefined>>,
 ): ChildAnswer {
   try {
-    return { loaded: loadConfig(file, { env, compat }) };
+    const { tests: _, ...loaded } = loadConfig(file, { env, compat });
+    return { loaded };
   } catch (error) {
     if (error instanceof ConfigError) return { unreadable: error.message };
     throw error;

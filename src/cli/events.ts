@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { isAbsolute, join } from "node:path";
 import { UsageError } from "../errors.ts";
 import type { Event } from "../event.ts";
-import { NotAnEvent, normalise } from "../normalise.ts";
+import { type NormaliseOptions, NotAnEvent, normalise } from "../normalise.ts";
 import type { ClusterFlags } from "./cluster.ts";
 import type { Io } from "./command.ts";
 import { jsonValues } from "./json-values.ts";
@@ -15,8 +15,7 @@ cluster; as the API has it (core/v1, events.k8s.io/v1) or as kubernetes-event-ex
 
 export type ReadEvent = { readonly event: Event } | { readonly problem: string };
 
-export interface ReadOptions {
-  readonly clusterName: string;
+export interface ReadOptions extends NormaliseOptions {
   readonly cluster: ClusterFlags;
 }
 
@@ -32,10 +31,15 @@ export async function readEvents(argument: string, io: Io, options: ReadOptions)
   const found: ReadEvent[] = [];
   for (const value of values) {
     if ("problem" in value) found.push(value);
-    else for (const item of unpack(value.value)) found.push(toEvent(item, value.where, options.clusterName));
+    else found.push(...eventsOf(value.value, value.where, options));
   }
   if (found.length === 0) throw new UsageError(`no event in ${input.name}`);
   return found;
+}
+
+/** The events in plain data: one, a list, an array, or a watch's item. `where`: for problems. */
+export function eventsOf(value: unknown, where: string, options: NormaliseOptions): readonly ReadEvent[] {
+  return unpack(value).map((item) => toEvent(item, where, options));
 }
 
 type Located = { readonly value: unknown; readonly where: string } | { readonly problem: string };
@@ -102,9 +106,9 @@ function unpack(value: unknown): readonly unknown[] {
   return "object" in value && "type" in value && !("metadata" in value) ? [value.object] : [value];
 }
 
-function toEvent(value: unknown, where: string, clusterName: string): ReadEvent {
+function toEvent(value: unknown, where: string, options: NormaliseOptions): ReadEvent {
   try {
-    return { event: normalise(value, { clusterName }) };
+    return { event: normalise(value, options) };
   } catch (error) {
     if (error instanceof NotAnEvent) return { problem: `${where}: ${error.message}` };
     throw error;

@@ -1,17 +1,14 @@
 /** `petrel render` */
-import { sinks } from "../../sinks/index.ts";
 import { nearest } from "../config/nearest.ts";
 import type { Config, ReceiverConfig } from "../config/types.ts";
 import { UsageError } from "../errors.ts";
-import { eventTemplates } from "../event-templates.ts";
-import { createLogger } from "../logger.ts";
-import { createSinkContext } from "../pipeline/context.ts";
 import type { Rendered, Sink } from "../sink.ts";
 import { COMPAT_FLAG, CONFIG_FLAG, OUTPUT_FLAG, parseFlags, positionals } from "./args.ts";
 import { CLUSTER_FLAGS } from "./cluster.ts";
-import type { Command, Io } from "./command.ts";
+import type { Command } from "./command.ts";
 import { EVENT_USAGE, type ReadEvent, readEvents } from "./events.ts";
 import { readConfig } from "./load.ts";
+import { openSink } from "./open-sink.ts";
 
 export const command: Command = {
   name: "render",
@@ -40,7 +37,7 @@ ${EVENT_USAGE}`,
     const [name, argument] = positionals(rest, ["RECEIVER", "EVENT"]);
     const config = readConfig(flags, io);
     const receiver = findReceiver(config, name);
-    const events = await readEvents(argument, io, { clusterName: config.clusterName, cluster: flags });
+    const events = await readEvents(argument, io, { ...config, cluster: flags });
     const sink = await openSink(receiver, config, io);
     let failed = false;
     try {
@@ -65,22 +62,6 @@ function findReceiver(config: Config, name: string): ReceiverConfig {
   const near = nearest(name, names);
   const cure = near === undefined ? `there are: ${names.join(", ")}` : `did you mean ${near}?`;
   throw new UsageError(`the config has no receiver ${JSON.stringify(name)}; ${cure}`);
-}
-
-async function openSink(receiver: ReceiverConfig, config: Config, io: Io): Promise<Sink> {
-  const definition = sinks.find(({ name }) => name === receiver.sink);
-  if (definition === undefined) throw new UsageError(`no sink is called ${receiver.sink}`);
-  const context = createSinkContext({
-    receiver: receiver.name,
-    // What a sink has to say of a template comes with the event that fails on it.
-    logger: createLogger({ level: "disabled", format: "pretty" }),
-    compat: config.compat === "exporter",
-    language: receiver.language,
-    compileTemplate: await eventTemplates(config, io.env),
-    env: io.env,
-  });
-  // The child or the schema has validated these settings by this very definition.
-  return await definition.create(receiver.config as never, context);
 }
 
 function render(item: ReadEvent, sink: Sink): Rendered | { readonly error: string } {

@@ -31,7 +31,7 @@ ${EVENT_USAGE}`,
     });
     const [argument] = positionals(rest, ["EVENT"]);
     const config = readConfig(flags, io);
-    const events = await readEvents(argument, io, { clusterName: config.clusterName, cluster: flags });
+    const events = await readEvents(argument, io, { ...config, cluster: flags });
     const receivers = config.receivers.map(({ name }) => name);
     const router = compileRoute(config.route, receivers, { compat: config.compat === "exporter" });
 

@@ -33,7 +33,7 @@ ${EVENT_USAGE}`,
     });
     const [text] = positionals(rest, ["TEXT"]);
     if (flags.event === undefined) throw new UsageError("--event EVENT missing");
-    const events = await readEvents(flags.event, io, { clusterName: "", cluster: flags });
+    const events = await readEvents(flags.event, io, { cluster: flags });
     const json = flags.output === "json";
     const end = events.length > 1 ? "\n" : "";
     let failed = false;

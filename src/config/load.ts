@@ -19,7 +19,7 @@ import { parseTolerantly, reportIssues } from "./refusals.ts";
 import { type Route, type Rule, routeSchema, type Top, topSchema } from "./schema.ts";
 import { editSource, openSource } from "./source.ts";
 import type { Mapping, Node } from "./tree.ts";
-import type { Config, Loaded, RouteConfig, RuleConditions, RuleConfig } from "./types.ts";
+import type { Config, ConfigTest, Loaded, RouteConfig, RuleConditions, RuleConfig } from "./types.ts";
 
 // Each schema is used once: compiling them costs more than it saves.
 z.config({ jitless: true });
@@ -60,13 +60,14 @@ export function parseConfig(text: string, options: ParseOptions): Loaded {
   const readFile = options.readFile ?? (() => undefined);
   const { source, root, cutAt } = readTree(expanded, findings, { ...(!compat && { env: options.env }), readFile });
   const decoder: Decoder = { compat, findings, env: options.env, readFile, nodes: new Map(), meant: [] };
-  const config = root || !findings.fatal ? readConfig(root, source.text, options, decoder) : undefined;
+  const read = root || !findings.fatal ? readConfig(root, source.text, options, decoder) : undefined;
+  const config = read?.config;
   const secrets = decoder.meant.filter(({ kind }) => kind === "secret").map(({ node }) => node);
   const listed = findings.list(root ? secretSpans(root, secrets, source.origin) : []);
   const refused = config?.strict === true && listed.findings.some(({ severity }) => severity === "error");
   const loaded = { file: options.file, ...listed };
   if (!config || findings.fatal || refused) return loaded;
-  if (cutAt === undefined) return { ...loaded, config };
+  if (cutAt === undefined) return { ...loaded, config, ...(read?.tests && { tests: read.tests }) };
   const before = parseConfig(text.slice(0, text.lastIndexOf("\n", cutAt) + 1), options).config;
   return { ...loaded, ...(before && { config: before }) };
 }
@@ -96,7 +97,12 @@ function readText(path: string): string | undefined {
   }
 }
 
-function readConfig(root: Node | undefined, text: string, options: ParseOptions, decoder: Decoder): Config | undefined {
+function readConfig(
+  root: Node | undefined,
+  text: string,
+  options: ParseOptions,
+  decoder: Decoder,
+): Pick<Loaded, "config" | "tests"> | undefined {
   const { findings } = decoder;
   const empty: Mapping = { kind: "map", flow: false, start: 0, end: 0, entries: [] };
   const node = !root || (root.kind === "scalar" && root.value === null) ? empty : root;
@@ -120,7 +126,11 @@ function readConfig(root: Node | undefined, text: string, options: ParseOptions,
   const check = options.checkTemplate ?? checkTemplate;
   if (route) lint({ root: node, keys, route, receivers, decoder, text, checkTemplate: check });
   if (!top || !route) return undefined;
-  return assemble(top, route, receivers, options, decoder);
+  const { tests, ...rest } = top;
+  return {
+    config: assemble(rest, route, receivers, options, decoder),
+    ...(tests && { tests: placeTests(tests, decoder) }),
+  };
 }
 
 const TOP_KEYS = Object.keys(topSchema.shape);
@@ -183,8 +193,17 @@ function readRoute(node: Node, decoder: Decoder): Route | undefined {
   return undefined;
 }
 
+function placeTests(tests: NonNullable<Top["tests"]>, { findings, nodes }: Decoder): ConfigTest[] {
+  return tests.map(({ name, event, expect: { receivers, payload } }, index) => ({
+    name,
+    event,
+    expect: { ...(receivers && { receivers }), ...(payload && { payload }) },
+    at: findings.position(nodes.get(pathKey(["tests", index]))?.start ?? 0),
+  }));
+}
+
 function assemble(
-  top: Top,
+  top: Omit<Top, "tests">,
   route: Route,
   read: readonly ReadReceiver[],
   options: ParseOptions,

@@ -92,7 +92,6 @@ export const LATER_KEYS: ReadonlySet<string> = new Set([
   "dedup",
   "throttle",
   "deadLetter",
-  "tests",
   "sources",
   "secrets",
   "order",

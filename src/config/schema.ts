@@ -115,6 +115,33 @@ export const receiverSchema = z.strictObject({
     .describe("What this receiver's templates are written in: Go templates, or eta (JavaScript, without limits)."),
 });
 
+/** One of `tests`, which `petrel test` runs. */
+export const testSchema = z.strictObject({
+  name: z
+    .string()
+    .min(1)
+    .describe("What is tested.")
+    .meta({ examples: ["a restart loop goes to alerts"] }),
+  event: z
+    .unknown()
+    .describe("An event, the path of a file with one or more (from the config's folder), or a list of these.")
+    .meta({ examples: ["events/backoff.json"] }),
+  expect: z
+    .strictObject({
+      receivers: fields
+        .strings()
+        .optional()
+        .describe("Who receives it, in this order. `[]`: nobody.")
+        .meta({ examples: [["alerts"]] }),
+      payload: z
+        .record(z.string(), z.unknown())
+        .optional()
+        .describe("By receiver: the exact text, the exact JSON, or values by path: `{ .reason: BackOff }`.")
+        .meta({ examples: [{ alerts: { ".reason": "BackOff" } }] }),
+    })
+    .describe("What must come of each of the events."),
+});
+
 export const topSchema = z.strictObject({
   logLevel: z.enum(LEVELS).default("info").describe("Least severity that is logged."),
   logFormat: z.enum(["pretty", "json"]).default("pretty").describe("How log lines look. They go to standard error."),
@@ -216,6 +243,7 @@ export const topSchema = z.strictObject({
     .enum(["none", "exporter"])
     .default("none")
     .describe("`exporter` reproduces what kubernetes-event-exporter does, quirks included."),
+  tests: z.array(testSchema).optional().describe("What `petrel test` runs: events, and what must come of them."),
   strict: z.boolean().default(false).describe("Refuse to run with what `petrel check` calls an error."),
 });
 

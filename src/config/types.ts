@@ -120,10 +120,26 @@ export interface Config {
   readonly receivers: readonly ReceiverConfig[];
 }
 
+/** What a config says must come of an event. */
+export interface ConfigTest {
+  readonly name: string;
+  /** An event, the path of a file with events, or a list of these; each event must meet what is expected. */
+  readonly event: unknown;
+  readonly expect: {
+    /** In the order of delivery. */
+    readonly receivers?: readonly string[];
+    /** By receiver: the exact text, the exact JSON, or values by path (`.reason`). */
+    readonly payload?: Readonly<Record<string, unknown>>;
+  };
+  readonly at: Position;
+}
+
 /** What loading a file gave: `config` is absent when nothing can run from it. */
 export interface Loaded {
   readonly file: string;
   readonly config?: Config;
+  /** Absent: the file has none. Nothing but `petrel test` reads them. */
+  readonly tests?: readonly ConfigTest[];
   readonly findings: readonly Finding[];
   /** The offending line of each finding, in the same order, secrets left out; the caret counts from 1. */
   readonly excerpts: readonly { readonly text: string; readonly caret: number }[];

@@ -25,7 +25,11 @@ const event = (await readEvents()).get("rich");
 if (event === undefined) throw new Error("no event called rich in test/fixtures/gotemplate/events.json");
 
 const options = { compile: (text: string) => compileForEvent(text), compat: false, language: "go" } as const;
-for (const [name, layout] of Object.entries({ "ten fields, two sprig calls": TEN, "ten fields": PLAIN, nested: NESTED })) {
+for (const [name, layout] of Object.entries({
+  "ten fields, two sprig calls": TEN,
+  "ten fields": PLAIN,
+  nested: NESTED,
+})) {
   const object = compileLayoutObject(layout, options);
   measure(name, compileLayout(layout, options));
   measure(`${name}, by way of an object`, (one) => JSON.stringify(object(one)));
@@ -45,6 +49,8 @@ function measure(name: string, render: (one: NonNullable<typeof event>) => strin
   // Of this process: the machine may be busy otherwise. Collecting garbage on other threads is in it.
   const { user, system } = process.cpuUsage(start);
   const rate = count / ((user + system) / 1e6);
-  console.log(`${name.padEnd(50)} ${Math.round(rate).toLocaleString("en").padStart(12)}/s  ${Math.round(1e9 / rate)} ns`);
+  console.log(
+    `${name.padEnd(50)} ${Math.round(rate).toLocaleString("en").padStart(12)}/s  ${Math.round(1e9 / rate)} ns`,
+  );
   if (length === 0) throw new Error("nothing rendered");
 }
