@@ -4,9 +4,10 @@ import file from "./file.ts";
 import inMemory from "./in-memory.ts";
 import loki from "./loki.ts";
 import pipe from "./pipe.ts";
+import redis from "./redis.ts";
 import stdout from "./stdout.ts";
 import syslog from "./syslog.ts";
 import udp from "./udp.ts";
 import webhook from "./webhook.ts";
 
-export const sinks: readonly SinkDefinition[] = [file, inMemory, loki, pipe, stdout, syslog, udp, webhook];
+export const sinks: readonly SinkDefinition[] = [file, inMemory, loki, pipe, redis, stdout, syslog, udp, webhook];

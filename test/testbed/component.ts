@@ -7,16 +7,19 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { aws } from "./aws.ts";
 import type { Definition, Plan } from "./definition.ts";
 import { gotemplate } from "./gotemplate.ts";
+import { kafka } from "./kafka.ts";
 import { kube } from "./kube.ts";
 import { loki } from "./loki.ts";
 import { TESTBED } from "./place.ts";
 import { alive, endProcess, killNow, type ProcessId, type ProcessSpec, startProcess } from "./process.ts";
+import { redis } from "./redis.ts";
 import { rsyslog, syslogNg } from "./syslog.ts";
 
 /** Every component, by name. */
-export const COMPONENTS: readonly Definition[] = [kube, loki, rsyslog, syslogNg, gotemplate];
+export const COMPONENTS: readonly Definition[] = [kube, loki, rsyslog, syslogNg, gotemplate, redis, kafka, aws];
 
 /** A component that runs. */
 export interface Running {
