@@ -257,8 +257,6 @@ export const ENHANCED_EVENT: Type = structType(
       return BigInt(seconds * 1000 + Math.floor(nanos / 1e6));
     }),
     GetTimestampISO8601: method(STRING, (self: Event) => isoMillis(happened(self))),
-    // A field in the one fork that has it; as a method it changes nothing where an event is printed whole.
-    ClusterEnvironment: method(STRING, (self: Event) => self.clusterEnvironment ?? ""),
   },
   { json: (native) => eventJson(native as Event) },
 );

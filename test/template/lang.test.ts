@@ -57,11 +57,13 @@ describe("limits", () => {
     ["{{ .a.a }}{{ printf .s .l .l .l }}", "more than 100000 steps"],
   ];
   const big = { a: {}, s: "%v%v%v", l: Array.from({ length: 100_000 }, () => 1) };
-  test.each(bombs)("%s", (text, words) => {
-    const start = performance.now();
-    expect(render(text, big)).toContain(words);
-    expect(performance.now() - start).toBeLessThan(1000);
-  });
+  for (const [text, words] of bombs) {
+    test(text.length > 80 ? `${text.slice(0, 80)} …` : text, () => {
+      const start = performance.now();
+      expect(render(text, big)).toContain(words);
+      expect(performance.now() - start).toBeLessThan(1000);
+    });
+  }
 
   test("one rendering does not use up the next one's steps, and an error leaves no trace", () => {
     const template = compile('{{ range 60000 }}{{ end }}{{ if .bad }}{{ index "x" 9 }}{{ end }}ok');
