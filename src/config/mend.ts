@@ -23,8 +23,11 @@ interface Fault {
 
 interface Line {
   readonly start: number;
+  /** Without the end of the line, `\r` or not. */
   readonly text: string;
   readonly number: number;
+  /** Where the next one starts; undefined for the last. */
+  readonly next: number | undefined;
 }
 
 /** `key: `, `- `, `- key: ` and the like, before a value. */
@@ -34,8 +37,7 @@ const BEFORE_VALUE = /^(\s*(?:- +)*(?:(?:"[^"]*"|'[^']*'|[^\s#"'{}[\],&*:][^:#]*
 export function mend(text: string, fault: Fault): Mended | undefined {
   const here = lineAt(text, fault.at);
   const before = here.start > 0 ? lineAt(text, here.start - 1) : undefined;
-  const after =
-    here.start + here.text.length < text.length ? lineAt(text, here.start + here.text.length + 1) : undefined;
+  const after = here.next === undefined ? undefined : lineAt(text, here.next);
   const near = [here, before, after].filter((line) => line !== undefined);
   return (
     first(near, tab) ??
@@ -64,7 +66,12 @@ function lineAt(text: string, offset: number): Line {
   const end = text.indexOf("\n", at);
   let number = 1;
   for (let seen = text.indexOf("\n"); seen !== -1 && seen < start; seen = text.indexOf("\n", seen + 1)) number++;
-  return { start, text: text.slice(start, end === -1 ? text.length : end).replace(/\r$/, ""), number };
+  return {
+    start,
+    text: text.slice(start, end === -1 ? text.length : end).replace(/\r$/, ""),
+    number,
+    next: end === -1 ? undefined : end + 1,
+  };
 }
 
 function tab(line: Line): Mended | undefined {
@@ -186,7 +193,7 @@ function indentation(text: string, line: Line): Mended | undefined {
     return nearer < 0 || (nearer === 0 && !dash) ? one : best;
   });
   const edits: Edit[] = [];
-  for (let at = line; ; at = lineAt(text, at.start + at.text.length + 1)) {
+  for (let at = line; ; at = lineAt(text, at.next)) {
     const own = indentOf(at.text);
     if (own !== undefined && own < indent) break;
     if (own !== undefined) {
@@ -196,7 +203,7 @@ function indentation(text: string, line: Line): Mended | undefined {
         text: " ".repeat(Math.max(0, own + sibling.column - indent)),
       });
     }
-    if (text.indexOf("\n", at.start) === -1) break;
+    if (at.next === undefined) break;
   }
   return {
     severity: "error",

@@ -389,3 +389,12 @@ describe("a child", () => {
     rmSync(folder, { recursive: true });
   });
 });
+
+test.each([
+  ["bad indentation", "route:\r\n    - type: Normal\r\n  match:\r\n    - receiver: a\r\n  x:\r\n"],
+  ["tabs", "route:\r\n\tmatch:\r\n\t\t- receiver: a\r\n"],
+  ["templates", "receivers:\r\n  - name: {{ x }}\r\n    stdout: {}\r\n"],
+])("lines that end as on Windows: %s is mended as elsewhere", (_, text) => {
+  const codes = (yaml: string) => parse(yaml).findings.map(({ code, line, column }) => [code, line, column]);
+  expect(codes(text)).toEqual(codes(text.replaceAll("\r", "")));
+});
