@@ -1,4 +1,5 @@
 /** The port of metrics and health: `/metrics`, `/-/healthy`, `/-/ready`, and nothing that changes anything. */
+import { UsageError } from "./errors.ts";
 import type { Logger } from "./logger.ts";
 import type { Metrics } from "./metrics.ts";
 
@@ -97,12 +98,14 @@ const LANDING = `petrel: a router for Kubernetes events
 /-/ready    200 once events are watched
 `;
 
-/** Host (empty: every address) and port. Throws for what is neither. */
+/** Host (empty: every address) and port. Throws UsageError for what is neither. */
 export function parseAddress(address: string): { readonly hostname: string; readonly port: number } {
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]\s]*)):(\d{1,5})$/.exec(address);
   const port = Number(match?.[3]);
   if (match === null || port > 65_535) {
-    throw new Error(`${JSON.stringify(address)} is not an address to listen on; write it like :2112 or 127.0.0.1:2112`);
+    throw new UsageError(
+      `--metrics-address: ${JSON.stringify(address)} is not an address to listen on; write it like :2112 or 127.0.0.1:2112`,
+    );
   }
   return { hostname: match[1] ?? match[2] ?? "", port };
 }

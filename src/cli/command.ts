@@ -19,6 +19,8 @@ export interface Io {
    * once.
    */
   stop(): AbortSignal;
+  /** From now on SIGHUP calls this instead of ending the process. */
+  hangup(listener: () => void): void;
 }
 
 export interface Command {

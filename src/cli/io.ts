@@ -28,6 +28,7 @@ export function processIo(exit: (code: number) => void): Io {
     cwd: process.cwd(),
     terminal: () => (process.stdout.isTTY ? { columns: process.stdout.columns, rows: process.stdout.rows } : undefined),
     stop,
+    hangup: (listener) => void process.on("SIGHUP", listener),
   };
 }
 

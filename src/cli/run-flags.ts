@@ -18,7 +18,7 @@ export const RUN_USAGE = `usage: petrel run [-c FILE] [FLAGS]
 
 Watches the cluster's events and delivers each to the receivers that the config's route chooses.
 Ends on SIGTERM or SIGINT after delivering what waits (at most shutdownTimeout); a second signal
-ends it at once.
+ends it at once. SIGHUP changes nothing: a changed config needs a restart.
 
   -c, --config FILE          the config (config.yaml); -conf is accepted, too
   --kubeconfig FILE          credentials; else in-cluster, else $KUBECONFIG, else ~/.kube/config

@@ -26,6 +26,7 @@ export const command: Command = {
     // The child reads the config while this process finds its credentials.
     const loading = loadInChild({ file: flags.config, compat }, { env: io.env });
     const logger = createLogger({ level: flags["log-level"] ?? "info", format: flags["log-format"] ?? "pretty" });
+    io.hangup(() => logger.warn("SIGHUP: the config cannot be read again while Petrel runs; restart it"));
     const metrics = createMetrics();
     registerProcessMetrics(metrics, { version, revision: commit });
 

@@ -27,6 +27,7 @@ async function run(command: Command, ...args: string[]) {
     cwd: folder,
     terminal: () => undefined,
     stop: () => new AbortController().signal,
+    hangup: () => {},
   };
   const code = await command.run(args, io);
   return { code, stdout, stderr };

@@ -32,6 +32,7 @@ export async function petrel(args: readonly string[], given: Given = {}): Promis
     cwd: given.cwd ?? import.meta.dir,
     terminal: () => undefined,
     stop: () => new AbortController().signal,
+    hangup: () => {},
   };
   const code = await dispatch(args, io);
   return { code, out, err };

@@ -40,17 +40,20 @@ test("the exit code is the command's", async () => {
   expect(await child.exited).toBe(2);
 });
 
-test("the first signal asks, the second ends at once", async () => {
+test("a hangup ends nothing, the first signal asks, the second ends at once", async () => {
   const script = `
     import { processIo } from "./src/cli/io.ts";
     const io = processIo((code) => process.exit(40 + code));
     io.stop().addEventListener("abort", () => io.stdout("stopping\\n"));
+    io.hangup(() => io.stdout("hung up\\n"));
     setInterval(() => {}, 1_000);
     io.stdout("ready\\n");`;
   const child = start(["-e", script]);
   const reader = child.stdout.getReader();
   const said = async () => Buffer.from((await reader.read()).value ?? []).toString();
   expect(await said()).toBe("ready\n");
+  child.kill("SIGHUP");
+  expect(await said()).toBe("hung up\n");
   child.kill("SIGTERM");
   expect(await said()).toBe("stopping\n");
   child.kill("SIGINT");
