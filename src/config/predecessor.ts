@@ -2,8 +2,6 @@
 
 /** Receivers of the exporter (and its forks) that Petrel cannot deliver to yet, by every spelling seen. */
 export const ABSENT_SINKS: Readonly<Record<string, string>> = {
-  elasticsearch: "elasticsearch",
-  opensearch: "opensearch",
   opsgenie: "opsgenie",
   slack: "slack",
   teams: "teams",

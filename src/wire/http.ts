@@ -207,8 +207,8 @@ function secretsOf(url: URL, headers: HeaderList, more: readonly string[] = []):
   for (const [name, value] of headers) {
     if (name.toLowerCase() === "content-type") continue;
     secrets.push(value, ...value.split(" "));
-    const basic = /^Basic (.+)$/.exec(value)?.[1];
-    if (basic !== undefined) secrets.push(...Buffer.from(basic, "base64").toString().split(":"));
+    const pair = /^(?:Basic|ApiKey) (.+)$/i.exec(value)?.[1];
+    if (pair !== undefined) secrets.push(...Buffer.from(pair, "base64").toString().split(":"));
   }
   return secrets.filter((secret) => secret.length >= 6);
 }

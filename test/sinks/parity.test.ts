@@ -66,9 +66,14 @@ async function expectParity(
   name: string,
   path: string,
   settings: (origin: string) => object,
-  options: { readonly answer?: string; readonly mask?: (body: string) => string; readonly userAgent?: true } = {},
+  options: {
+    readonly answer?: string;
+    readonly mask?: (body: string) => string;
+    readonly path?: (path: string) => string;
+    readonly userAgent?: true;
+  } = {},
 ): Promise<void> {
-  const { answer = "", mask = (body) => body } = options;
+  const { answer = "", mask = (body) => body, path: masked = (text) => text } = options;
   const expected = exchanges.find(({ p }) => p === path);
   if (!expected) throw new Error(`nothing was recorded for ${path}`);
   using server = rawServer(() => [`HTTP/1.1 200 OK\r\nContent-Length: ${answer.length}\r\n\r\n${answer}`]);
@@ -78,7 +83,10 @@ async function expectParity(
   const request = server.requests.at(-1);
   const [first, ...lines] = (request?.head ?? "").split("\r\n");
   const sent = new Headers(lines.map((text) => [text.slice(0, text.indexOf(":")), text.slice(text.indexOf(":") + 1)]));
-  expect([first, mask(request?.body ?? "")]).toEqual([`${expected.m} ${expected.p} HTTP/1.1`, mask(expected.body)]);
+  expect([masked(first ?? ""), mask(request?.body ?? "")]).toEqual([
+    `${expected.m} ${expected.p} HTTP/1.1`,
+    mask(expected.body),
+  ]);
   for (const [header, value] of Object.entries(expected.h)) {
     if (CLIENTS.test(header) || (header === "user-agent" && !options.userAgent)) continue;
     expect([header, sent.get(header)]).toEqual([header, value]);
@@ -104,4 +112,22 @@ test("loki, but for the time of sending", async () => {
   };
   const mask = (body: string) => body.replace(/\["\d{10}0{9}"/, '["TIME"');
   await expectParity("loki", "/loki/api/v1/push", (url) => ({ url: `${url}/loki/api/v1/push`, ...settings }), { mask });
+});
+
+test("elasticsearch and opensearch, but for the date of sending", async () => {
+  const today = new Date().toISOString().slice(0, 10);
+  const settings = (url: string) => ({
+    ...{
+      hosts: [`${url}/esbase`],
+      index: "idx",
+      indexFormat: "kube-events-{2006-01-02}",
+      username: "u",
+      password: "p",
+    },
+    ...{ headers: { "X-H": "hv" }, useEventID: true, deDot: true },
+  });
+  await expectParity("elasticsearch", `/esbase/kube-events-2026-11-20/_doc/${event.metadata.uid}`, settings, {
+    path: (path) => path.replace(today, "2026-11-20"),
+  });
+  await expectParity("opensearch", "/idx2/mytype", (url) => ({ hosts: [url], index: "idx2", type: "mytype" }));
 });

@@ -16,10 +16,22 @@ import { loki } from "./loki.ts";
 import { TESTBED } from "./place.ts";
 import { alive, endProcess, killNow, type ProcessId, type ProcessSpec, startProcess } from "./process.ts";
 import { redis } from "./redis.ts";
+import { elasticsearch, opensearch } from "./search.ts";
 import { rsyslog, syslogNg } from "./syslog.ts";
 
 /** Every component, by name. */
-export const COMPONENTS: readonly Definition[] = [kube, loki, rsyslog, syslogNg, gotemplate, redis, kafka, aws];
+export const COMPONENTS: readonly Definition[] = [
+  kube,
+  elasticsearch,
+  loki,
+  opensearch,
+  rsyslog,
+  syslogNg,
+  gotemplate,
+  redis,
+  kafka,
+  aws,
+];
 
 /** A component that runs. */
 export interface Running {

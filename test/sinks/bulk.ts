@@ -1,0 +1,27 @@
+/** A strict fake of `_bulk` for the contract; test/e2e/search.test.ts has the real servers. */
+import type { Taken } from "../contract.ts";
+
+/** @see https://www.elastic.co/guide/en/elasticsearch/reference/7.17/docs-bulk.html */
+export function takeBulk(request: Request, body: string): Taken {
+  const { pathname } = new URL(request.url);
+  if (request.method === "GET") return { texts: [] };
+  if (request.method !== "POST" || pathname !== "/_bulk") throw new Error(`${request.method} ${pathname}`);
+  if (request.headers.get("content-type") !== "application/x-ndjson") throw new Error("not NDJSON");
+  if (!body.endsWith("\n")) throw new Error("The bulk request must be terminated by a newline [\\n]");
+  const lines = body.slice(0, -1).split("\n");
+  const texts: string[] = [];
+  const ids: string[] = [];
+  for (let at = 0; at < lines.length; at += 2) {
+    const [[name, target]] = Object.entries(JSON.parse(lines[at] ?? "")) as [[string, Record<string, unknown>]];
+    if (name !== "create" && name !== "index") throw new Error(`action ${name}`);
+    texts.push(`${name} ${target._index} ${lines[at + 1]}`);
+    ids.push(String(target._id ?? ""));
+  }
+  const items = texts.map(() => ({ create: { status: 201 } }));
+  return { texts, ids, answer: Response.json({ errors: false, items }) };
+}
+
+/** The document in what came, and in what is rendered. */
+export const documentOf = (text: string) => text.slice(text.indexOf('{"metadata"')).trimEnd();
+
+export const GOLDEN_DOCUMENT = `{"metadata":{"name":"web-1.17aa","namespace":"default","uid":"ba30f343-3351","resourceVersion":"101","creationTimestamp":"2026-11-20T21:44:18Z"},"reason":"BackOff","message":"Back-off \\u003crestarting\\u003e failed container","source":{"component":"kubelet","host":"node-1"},"firstTimestamp":"2026-11-20T21:44:18Z","lastTimestamp":"2026-11-20T21:45:18Z","count":7,"type":"Warning","eventTime":null,"reportingComponent":"","reportingInstance":"","clusterName":"","involvedObject":{"kind":"Pod","namespace":"default","name":"web-1","uid":"poduid-1","apiVersion":"v1","resourceVersion":"55","labels":{"app":"web","app_kubernetes_io/name":"web"},"deleted":false}}`;

@@ -1,0 +1,18 @@
+import { type Fixture, httpDestination, MARK } from "../contract.ts";
+import { documentOf, GOLDEN_DOCUMENT, takeBulk } from "./bulk.ts";
+
+export default {
+  open: () => httpDestination((url) => ({ hosts: [url], useEventID: true, deDot: true }), takeBulk),
+  golden: `index kube-events ${GOLDEN_DOCUMENT}`,
+  json: documentOf,
+  secrets: [
+    { hosts: [`http://${MARK}-user:${MARK}-pass@127.0.0.1:PORT/${MARK}/`], headers: { "X-Api-Key": MARK } },
+    { username: "me", password: MARK },
+    { bearerToken: MARK },
+    { hosts: ["http://os.invalid"], proxy: `http://${MARK}-user:${MARK}-pass@127.0.0.1:PORT`, username: MARK },
+  ],
+  gone: "network",
+  skip: {
+    "idempotent id": "one document per event here: its id is the uid; the fixture of elasticsearch has the event's id",
+  },
+} satisfies Fixture;

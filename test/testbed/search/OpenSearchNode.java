@@ -1,0 +1,44 @@
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+
+import org.opensearch.Version;
+import org.opensearch.common.settings.Settings;
+import org.opensearch.node.InternalSettingsPreparer;
+import org.opensearch.node.Node;
+import org.opensearch.plugins.Plugin;
+import org.opensearch.transport.Netty4Plugin;
+
+/** One OpenSearch node in this process: DATA_DIR HTTP_PORT TRANSPORT_PORT. The jars have no starter of their own. */
+public final class OpenSearchNode extends Node {
+    private OpenSearchNode(Settings settings, List<Class<? extends Plugin>> plugins) {
+        super(InternalSettingsPreparer.prepareEnvironment(settings, Collections.emptyMap(), null, () -> "petrel-1"), plugins, false);
+    }
+
+    public static void main(String[] args) throws Exception {
+        Path home = Path.of(args[0]).toAbsolutePath();
+        Settings settings = Settings.builder()
+            .put("cluster.name", "petrel")
+            .put("path.home", home)
+            .put("http.port", args[1])
+            .put("http.host", "127.0.0.1")
+            .put("transport.host", "127.0.0.1")
+            .put("transport.port", args[2])
+            .put("discovery.type", "single-node")
+            .put("http.type", "netty4")
+            .put("transport.type", "netty4")
+            .put("cluster.routing.allocation.disk.threshold_enabled", false)
+            .put("node.store.allow_mmap", false)
+            .build();
+        List<Class<? extends Plugin>> plugins = new ArrayList<>();
+        plugins.add(Netty4Plugin.class);
+        Node node = new OpenSearchNode(settings, plugins);
+        Runtime.getRuntime().addShutdownHook(new Thread(() -> {
+            try { node.close(); } catch (Exception e) { e.printStackTrace(); }
+        }));
+        node.start();
+        System.out.println("started " + Version.CURRENT);
+        Thread.currentThread().join();
+    }
+}
