@@ -24,10 +24,11 @@ export default defineSink({
       maxbackups: field.integer().min(0).default(0).describe("How many files put aside are kept; 0: all."),
     }),
   example: { path: "/var/log/petrel/events.json", maxsize: 50, maxbackups: 3 },
-  batch: { count: 500 },
+  batch: { count: 500, bytes: 256 * 1024 },
   updates: "all",
   create({ path, layout, deDot, maxsize, maxage, maxbackups }, context) {
-    const lines = linesOf(context.payload({ layout, deDot }));
+    const payload = context.payload({ layout, deDot });
+    const lines = linesOf(payload);
     const file = rotatingFile({
       path,
       maxBytes: (maxsize || DEFAULT_MEGABYTES) * MEGABYTE,
@@ -37,8 +38,8 @@ export default defineSink({
     });
     const doing = `the write to ${path}`;
     return {
-      render: (batch) => ({ body: lines(batch) }),
-      deliver: (batch, signal) => file.write(Buffer.from(lines(batch)), signal, doing),
+      render: (batch) => ({ body: batch.map((event) => `${payload(event)}\n`).join("") }),
+      deliver: (batch, signal) => file.write(lines(batch), signal, doing),
       check: async () => file.open(doing),
       async [Symbol.asyncDispose]() {
         file.close();

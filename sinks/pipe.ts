@@ -20,12 +20,13 @@ export default defineSink({
   batch: { count: 100 },
   updates: "all",
   create({ path, layout, deDot }, context) {
-    const lines = linesOf(context.payload({ layout, deDot }));
+    const payload = context.payload({ layout, deDot });
+    const lines = linesOf(payload);
     const pipe = rotatingFile({ path, maxBytes: Number.POSITIVE_INFINITY, maxAgeMs: 0, maxBackups: 0, now: Date.now });
     const doing = `the write to ${path}`;
     return {
-      render: (batch) => ({ body: lines(batch) }),
-      deliver: (batch, signal) => pipe.write(Buffer.from(lines(batch)), signal, doing),
+      render: (batch) => ({ body: batch.map((event) => `${payload(event)}\n`).join("") }),
+      deliver: (batch, signal) => pipe.write(lines(batch), signal, doing),
       check: async () => pipe.open(doing),
       async [Symbol.asyncDispose]() {
         pipe.close();

@@ -14,16 +14,17 @@ export default defineSink({
       deDot: field.flag().default(false).describe("Replace dots in label and annotation keys by underscores."),
     }),
   example: { layout: { reason: "{{ .Reason }}", message: "{{ .Message }}" } },
-  batch: { count: 500 },
+  batch: { count: 500, bytes: 256 * 1024 },
   updates: "all",
   create({ layout, deDot }, context) {
-    const lines = linesOf(context.payload({ layout, deDot }));
+    const payload = context.payload({ layout, deDot });
+    const lines = linesOf(payload);
     let output: LineOutput | undefined;
     return {
-      render: (batch) => ({ body: lines(batch) }),
+      render: (batch) => ({ body: batch.map((event) => `${payload(event)}\n`).join("") }),
       async deliver(batch, signal) {
         output ??= lineOutput(nonBlocking(STDOUT));
-        await output.write(Buffer.from(lines(batch)), signal, "the write to standard output");
+        await output.write(lines(batch), signal, "the write to standard output");
       },
       async [Symbol.asyncDispose]() {
         output?.close();

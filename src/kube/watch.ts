@@ -8,6 +8,7 @@
  */
 import type { Event } from "../event.ts";
 import type { Logger } from "../logger.ts";
+import { tookIn } from "../memory.ts";
 import type { Cell } from "../metrics.ts";
 import { lastSeenMs, NotAnEvent, normalise } from "../normalise.ts";
 import { identityOf } from "../pipeline/gates.ts";
@@ -259,6 +260,7 @@ export function createWatch(target: WatchTarget, settings: WatchSettings, host: 
       try {
         await eachChunk(stream, signal, (chunk) => {
           scanner.push(chunk);
+          tookIn(chunk.length);
           if (!window.full) return undefined;
           const flushing = flush();
           flushed = true;

@@ -3,6 +3,7 @@ import type { Config, ReceiverConfig } from "../config/types.ts";
 import type { Event, InvolvedObject, ObjectReference } from "../event.ts";
 import type { Change, DiscardReason } from "../kube/watch.ts";
 import type { Logger } from "../logger.ts";
+import { tookIn } from "../memory.ts";
 import type { Cell } from "../metrics.ts";
 import { exporterSeenMs, normalise, withObjectMetadata } from "../normalise.ts";
 import type { CompileTemplate } from "../payload.ts";
@@ -313,6 +314,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
         });
       }
       for (const receiver of receivers) receiver.wake();
+      tookIn(bytes.length);
     },
     room: (signal) => (patient() && crowded(1 / 2) ? room(signal) : undefined),
     status: () => ({
