@@ -87,6 +87,8 @@ export function createApiClient(credentials: Credentials, options: ApiClientOpti
   const streams = createStreams();
   const proxyOfEnvironment = proxiesOfEnvironment();
   let proxied: Proxied | undefined;
+  /** What stands between here and the server, for error messages. */
+  let via = "";
   const cells = new Map<string, Cell>();
 
   const count = (verb: ApiVerb, code: string): void => {
@@ -114,6 +116,7 @@ export function createApiClient(credentials: Credentials, options: ApiClientOpti
 
   const through = async (request: StreamRequest, proxy: string | undefined): Promise<HttpStream> => {
     if (proxy === undefined && !proxyOfEnvironment(request.url)) return streams.get(request);
+    via = ` through ${proxy === undefined ? "the proxy of the environment" : `the proxy ${new URL(proxy).host}`}`;
     proxied ??= (await import("./proxied.ts")).createProxied();
     return proxied.get({ ...request, proxy });
   };
@@ -155,7 +158,7 @@ export function createApiClient(credentials: Credentials, options: ApiClientOpti
       signal?.removeEventListener("abort", abort);
       control.abort();
     };
-    const failure = (error: unknown): unknown => failureOf(error, control.signal, credentials.server);
+    const failure = (error: unknown): unknown => failureOf(error, control.signal, credentials.server + via);
 
     try {
       let answer = await attempt(url, request, control.signal);

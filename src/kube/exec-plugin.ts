@@ -42,6 +42,8 @@ const RENEW_BEFORE_MS = 60_000;
 const RERUN_MS = 10_000;
 const MAX_STDOUT_BYTES = 1 << 20;
 const MAX_STDERR_BYTES = 4096;
+/** Shorter values are words that stand in messages anyway. */
+const MIN_HIDDEN = 6;
 
 export function createExecPlugin(options: ExecPluginOptions): ExecPlugin {
   const { config, now, logger } = options;
@@ -123,7 +125,7 @@ async function runPlugin(options: ExecPluginOptions): Promise<ExecCredential> {
     }
     const [stdout, stderr, code] = outcome;
     if (code !== 0) {
-      const said = stderr.trim() === "" ? "" : `: ${excerpt(stderr)}`;
+      const said = stderr.trim() === "" ? "" : `: ${excerpt(withoutValues(stderr, config.env))}`;
       throw new CredentialsError(`${name} failed with exit code ${code}${said}`);
     }
     return parseCredential(stdout, config, now());
@@ -217,6 +219,14 @@ function nameOf(config: ExecConfig): string {
 }
 
 /** One line, at most 300 characters. */
+/** Plugins that fail like to print their environment, where the kubeconfig put a secret. */
+function withoutValues(text: string, env: ExecConfig["env"]): string {
+  return Object.values(env).reduce(
+    (left, value) => (value.length < MIN_HIDDEN ? left : left.replaceAll(value, "[secret]")),
+    text,
+  );
+}
+
 function excerpt(text: string): string {
   const line = text.trim().replace(/\s+/g, " ");
   return line.length > 300 ? `${line.slice(0, 300)}…` : line;

@@ -140,6 +140,8 @@ export function createWatch(target: WatchTarget, settings: WatchSettings, host: 
   let lastError: string | undefined;
   /** Times in a row that the API server said 403. */
   let denials = 0;
+  /** It was said that watching fails. */
+  let failed = false;
   let openedAt = 0;
   /** What a first list takes must have happened since then; undefined before the first attempt to list. */
   let oldest: number | undefined;
@@ -344,7 +346,8 @@ export function createWatch(target: WatchTarget, settings: WatchSettings, host: 
       lastByteAt = began;
       open = true;
       lastError = undefined;
-      if (denials > 1) logger.info("the API server lets Petrel watch events now", { watch: target.name });
+      if (failed) logger.info("events are watched again", { watch: target.name });
+      failed = false;
       denials = 0;
 
       const scanner = createLineScanner({ limit: MAX_LINE, line: takeLine, tooLong });
@@ -565,12 +568,14 @@ export function createWatch(target: WatchTarget, settings: WatchSettings, host: 
 
   function explain(error: ApiError): void {
     if (error.status !== 403) {
+      failed = true;
       logger.warn("watching events failed, will retry", { watch: target.name, error: error.message });
       return;
     }
     // An API server that has just started forbids everything until it knows its own roles.
     denials++;
     if (denials !== 2) return;
+    failed = true;
     const group = target.path.startsWith("/apis/") ? "events.k8s.io" : "";
     logger.error("the API server forbids watching events; grant Petrel this RBAC rule", {
       watch: target.name,

@@ -316,3 +316,9 @@ test("a connection that the server closed while idle costs no error", async () =
   for (let i = 0; i < 10; i++) expect(await client.json("/x", { verb: "get" })).toEqual({});
   expect(connections).toBe(10);
 });
+
+test("a proxy that does not answer is named, without its password", async () => {
+  const client = clientFor("https://api.example.test", { proxy: "http://user:hunter2@127.0.0.1:1" });
+  const error = await errorOf(client.json("/version", { verb: "get" }));
+  expect(error.message).toBe("cannot reach https://api.example.test through the proxy 127.0.0.1:1: connection refused");
+});

@@ -487,6 +487,11 @@ describe("exec plugins", () => {
       { args: ["-c", "echo not logged in >&2; exit 3"] },
       'the exec plugin "sh" of user "u" failed with exit code 3: not logged in',
     ],
+    [
+      "prints its environment",
+      { env: [{ name: "PIN", value: MARK }], args: ["-c", "env | grep PIN >&2; exit 3"] },
+      "exit code 3: PIN=[secret]",
+    ],
     ["no JSON", { args: ["-c", `echo ${MARK}`] }, "printed 12 characters that are no JSON"],
     ["other kind", { args: ["-c", `echo '{"kind":"List","apiVersion":"v1"}'`] }, 'printed kind "List" of "v1"; wanted'],
     ["no status", { exec: {} }, "without status.token and status.clientCertificateData"],

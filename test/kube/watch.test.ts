@@ -89,7 +89,7 @@ describe("answers that are no stream", () => {
     expect(running.petrel.unready()).toContain("is not open");
     server.intercept(undefined);
     await eventually("readiness", () => running.petrel.unready() === undefined);
-    expect(messages(running)).toContain("the API server lets Petrel watch events now");
+    expect(messages(running)).toContain("events are watched again");
   });
 });
 
