@@ -100,6 +100,8 @@ export const fields = {
     z
       .preprocess((input) => (typeof input === "string" ? [input] : input), z.array(z.string()))
       .meta({ kind: "strings" }),
+  /** Names of the user's choice to text. */
+  texts: () => z.record(z.string(), z.string()),
   /** Header name to template. */
   headers: () => z.record(z.string(), template()),
   /** Names of the user's choice to templates. */

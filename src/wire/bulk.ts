@@ -6,7 +6,7 @@ import { gzipSync } from "bun";
 import type { Fields } from "../config/fields.ts";
 import { DeliveryError, type Reason, type Refusal, reasonOfStatus } from "../errors.ts";
 import type { Event } from "../event.ts";
-import type { Layout, Sink, SinkContext } from "../sink.ts";
+import type { Layout, Sink, SinkContext, TemplateText } from "../sink.ts";
 import { formatTime, fromMillis } from "../template/gotime.ts";
 import { localZone } from "../template/gotime-zone.ts";
 import { newestMs, newestTime } from "./event-time.ts";
@@ -24,7 +24,7 @@ export const bulkFields = (field: Fields) => ({
     .describe("Where it listens; the next one is tried when one is gone."),
   username: field.text().optional().describe("User of Basic authorization."),
   password: field.secret().optional().describe("Password of Basic authorization."),
-  headers: field.templates().default({}).describe("Headers to add to every request, as they are."),
+  headers: field.texts().default({}).describe("Headers to add to every request, as they are."),
   index: field.template().default("kube-events").describe("Index, or data stream; may be a template."),
   indexFormat: field
     .text()
@@ -52,7 +52,7 @@ export const bulkFields = (field: Fields) => ({
 
 export interface BulkSettings extends ConnectionSettings {
   readonly headers: Readonly<Record<string, string>>;
-  readonly index: string;
+  readonly index: TemplateText;
   readonly indexFormat?: string | undefined;
   readonly type?: string | undefined;
   readonly useEventID: boolean;
@@ -201,7 +201,7 @@ function hintFor(error: ItemAnswer["error"]): string {
  * it stays in one index. In compat: of now, in the local zone, from the first brace to the last.
  */
 function indexName({ index, indexFormat, useEventID }: BulkSettings, context: SinkContext): (event: Event) => string {
-  if (!indexFormat) return context.compat ? () => index : context.template(index);
+  if (!indexFormat) return context.compat && typeof index === "string" ? () => index : context.template(index);
   if (context.compat) {
     const zone = localZone(Intl.DateTimeFormat().resolvedOptions().timeZone);
     const [whole = "", layout] = /\{(.*)\}/s.exec(indexFormat) ?? [];
