@@ -7,6 +7,7 @@ import loki from "./loki.ts";
 import opensearch from "./opensearch.ts";
 import pipe from "./pipe.ts";
 import redis from "./redis.ts";
+import slack from "./slack.ts";
 import stdout from "./stdout.ts";
 import syslog from "./syslog.ts";
 import udp from "./udp.ts";
@@ -20,6 +21,7 @@ export const sinks: readonly SinkDefinition[] = [
   opensearch,
   pipe,
   redis,
+  slack,
   stdout,
   syslog,
   udp,

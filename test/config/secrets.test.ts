@@ -29,7 +29,7 @@ const CASES: Readonly<Record<string, string>> = {
   "in a header with a bad field": hook(
     `webhook:\n  endpoint: http://x\n  headers:\n    Authorization: "Bearer ${MARK} {{ .nope }}"`,
   ),
-  "of a sink that is not there": hook(`slack: { token: ${MARK}, channel: x }`),
+  "of a sink that is not there": hook(`alertmanager: { token: ${MARK}, channel: x }`),
   "in a duplicate": hook(`webhook:\n  endpoint: http://x/${MARK}\n  endpoint: http://y/${MARK}`),
   "in an object's place": hook(`webhook: ${MARK}`).replace("webhook:", "apiKey:"),
   "in text that does not parse": hook(`webhook:\n  endpoint: http://x\n  password: "${MARK}\n  proxy: b`),
