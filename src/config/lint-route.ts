@@ -1,5 +1,6 @@
 /** Routes and rules that do something else than they say. */
 import { type Decoder, type Path, pathKey } from "./decoder.ts";
+import { lintNever } from "./lint-never.ts";
 import { nearest } from "./nearest.ts";
 import type { ReadReceiver } from "./receivers.ts";
 import { type Route, type Rule, ruleSchema } from "./schema.ts";
@@ -30,6 +31,7 @@ export function lintRoute(route: Route, receivers: readonly ReadReceiver[], deco
   const uses: Use[] = [];
   visit(route, ["route"], [], uses, decoder);
   lintUses(uses, receivers, decoder);
+  lintNever(route, decoder);
 }
 
 function visit(route: Route, path: Path, above: readonly Conditions[], uses: Use[], decoder: Decoder): void {
@@ -70,7 +72,9 @@ function conditionsOf(rule: Rule): Conditions {
   for (const [key, value] of Object.entries(rule)) {
     if (key === "receiver" || value === undefined || value === "" || value === 0) continue;
     if (typeof value !== "object") found.set(key, String(value));
-    else for (const [name, pattern] of Object.entries(value)) found.set(`${key}.${name}`, JSON.stringify(pattern));
+    else
+      for (const [name, pattern] of Object.entries(value))
+        found.set(`${key}.${name}`, typeof pattern === "string" ? pattern : JSON.stringify(pattern));
   }
   return found;
 }

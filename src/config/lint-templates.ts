@@ -1,4 +1,5 @@
 /** Templates: what the engine says of each, in its place in the file. */
+import type { Language } from "../language.ts";
 import type { Decoder, Meant } from "./decoder.ts";
 import type { Scalar } from "./tree.ts";
 
@@ -9,9 +10,11 @@ export interface TemplateFault {
   readonly column: number;
   readonly message: string;
   readonly hint?: string;
+  /** Default: error. */
+  readonly severity?: "warning";
 }
 
-export type CheckTemplate = (text: string, compat: boolean) => readonly TemplateFault[];
+export type CheckTemplate = (text: string, language: Language) => readonly TemplateFault[];
 
 const UNRENDERED = /\.(?:Values|Release|Chart|Capabilities)\b/;
 
@@ -21,8 +24,29 @@ export function lintTemplate(
   decoder: Decoder,
   check: CheckTemplate,
 ): void {
-  if (language === "eta" || !node.text.includes("{{")) return;
-  if (UNRENDERED.test(node.text)) {
+  if (language === "eta" && !node.text.includes("<%")) {
+    if (node.text.includes("{{")) {
+      decoder.findings.add({
+        severity: "warning",
+        code: "other-language",
+        at: placeIn(node, text, node.text.indexOf("{{")),
+        message: "this receiver's templates are in eta, where `{{` is text like any other",
+        hint: "write `<%= it.reason %>`, or leave `language: eta` out",
+      });
+    }
+    return;
+  }
+  if (language !== "eta" && /<%[=~]/.test(node.text) && !decoder.compat) {
+    decoder.findings.add({
+      severity: "warning",
+      code: "other-language",
+      at: placeIn(node, text, node.text.search(/<%[=~]/)),
+      message: "`<%` is text like any other in a Go template",
+      hint: "say `language: eta` beside the receiver's name, or `{ eta: … }` for this one",
+    });
+  }
+  if (language !== "eta" && !node.text.includes("{{")) return;
+  if (language !== "eta" && UNRENDERED.test(node.text)) {
     decoder.findings.add({
       severity: "error",
       code: "helm-template",
@@ -32,10 +56,10 @@ export function lintTemplate(
     });
     return;
   }
-  for (const { code, line, column, message, hint } of check(node.text, decoder.compat)) {
+  for (const { code, line, column, message, hint, severity = "error" } of check(node.text, language ?? "go")) {
     const without = path.at(-2) === "headers" ? "the header is not rendered" : "nothing is delivered";
     decoder.findings.add({
-      severity: "error",
+      severity,
       code,
       at: placeIn(node, text, offsetOf(node.text, line, column)),
       message,

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { sinks as registry } from "../../sinks/index.ts";
 import { ConfigError } from "../errors.ts";
 import type { SinkDefinition } from "../sink.ts";
-import { checkTemplate } from "./check-template.ts";
+import { templateCheck } from "./check-template.ts";
 import { decode, resolveKeys } from "./decode.ts";
 import { type Decoder, type Path, pathKey } from "./decoder.ts";
 import { type Env, expandRaw } from "./env.ts";
@@ -123,7 +123,8 @@ function readConfig(
   const parts = { receivers: keys.get("receivers"), route: keys.get("route") };
   const receivers = parts.receivers ? readReceivers(parts.receivers.value, options.sinks ?? registry, decoder) : [];
   const route = parts.route ? readRoute(parts.route.value, decoder) : EMPTY_ROUTE;
-  const check = options.checkTemplate ?? checkTemplate;
+  const template = top?.template ?? topSchema.shape.template.parse(undefined);
+  const check = options.checkTemplate ?? templateCheck({ compat: decoder.compat ? "exporter" : "none", template });
   if (route) lint({ root: node, keys, route, receivers, decoder, text, checkTemplate: check });
   if (!top || !route) return undefined;
   const { tests, ...rest } = top;

@@ -237,7 +237,7 @@ const ROWS: readonly Row[] = [
   {
     name: "a receiver for two types",
     yaml: route("match:\n  - type: Normal\n    receiver: dump\n  - type: Warning\n    receiver: dump"),
-    findings: [],
+    findings: ["5:7 info complementary-rules"],
   },
   // Patterns
   ...["*test*", "*", "*test*|*temp*", "*default", "(?!x)", "[a"].map((pattern) => ({
