@@ -8,6 +8,7 @@ import opensearch from "./opensearch.ts";
 import pipe from "./pipe.ts";
 import redis from "./redis.ts";
 import slack from "./slack.ts";
+import sqs from "./sqs.ts";
 import stdout from "./stdout.ts";
 import syslog from "./syslog.ts";
 import udp from "./udp.ts";
@@ -22,6 +23,7 @@ export const sinks: readonly SinkDefinition[] = [
   pipe,
   redis,
   slack,
+  sqs,
   stdout,
   syslog,
   udp,

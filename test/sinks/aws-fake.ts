@@ -1,0 +1,53 @@
+/**
+ * Fakes of AWS for the contract: they take what the official clients send, by operation. What a real implementation
+ * says of it is in test/e2e/aws.test.ts.
+ */
+import { type Destination, httpDestination, MARK, type Taken } from "../contract.ts";
+
+export const CREDENTIALS = { accessKeyId: "AKIDEXAMPLE", secretAccessKey: "example-secret-key" } as const;
+const COMMON = { region: "eu-central-1", credentials: CREDENTIALS } as const;
+
+export interface Answered extends Partial<Taken> {
+  /** The body of the answer; an object goes as JSON. Default: `{}`. */
+  readonly body?: unknown;
+  readonly status?: number;
+}
+
+/** `take` gets the operation (`SendMessageBatch`) and the parsed body: JSON, or the fields of a form. */
+export function awsDestination(
+  config: Readonly<Record<string, unknown>>,
+  // biome-ignore lint/suspicious/noExplicitAny: each test knows the shape of the requests that it reads
+  take: (operation: string, input: any, request: Request) => Answered,
+): Promise<Destination> {
+  return httpDestination(
+    (endpoint) => ({ ...COMMON, endpoint, ...config }),
+    (request, text) => {
+      if (!/^AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE\//.test(request.headers.get("authorization") ?? ""))
+        throw new Error("not signed");
+      const form = request.headers.get("content-type")?.startsWith("application/x-www-form-urlencoded");
+      const target = request.headers.get("x-amz-target");
+      const input = form ? Object.fromEntries(new URLSearchParams(text)) : target ? JSON.parse(text) : text;
+      const operation = form ? input.Action : (target?.split(".").at(-1) ?? `${request.method}`);
+      const { body = {}, status = 200, texts = [], ids = [] } = take(operation, input, request);
+      return {
+        texts,
+        ids,
+        answer: new Response(typeof body === "string" ? body : JSON.stringify(body), {
+          status,
+          headers: { "content-type": target ? "application/x-amz-json-1.1" : "text/xml" },
+        }),
+      };
+    },
+  );
+}
+
+/** Marked settings of every AWS receiver. */
+export const AWS_SECRETS = [
+  {
+    endpoint: `http://${MARK}-user:${MARK}-pass@127.0.0.1:PORT/${MARK}/path?token=${MARK}`,
+    credentials: { accessKeyId: MARK, secretAccessKey: `${MARK}-key`, sessionToken: `${MARK}-header` },
+  },
+  { endpoint: `http://aws.invalid/${MARK}`, proxy: `http://${MARK}-user:${MARK}-pass@127.0.0.1:PORT` },
+] as const;
+
+export const md5 = (text: string): string => new Bun.CryptoHasher("md5").update(text).digest("hex");

@@ -1,0 +1,32 @@
+import type { Fixture } from "../contract.ts";
+import { AWS_SECRETS, awsDestination, md5 } from "./aws-fake.ts";
+import { GOLDEN_LINE } from "./lines.ts";
+
+interface Entry {
+  readonly Id: string;
+  readonly MessageBody: string;
+  readonly MessageAttributes?: { readonly id: { readonly StringValue: string } };
+}
+
+export default {
+  open: () =>
+    awsDestination({ queueName: "events" }, (operation, input) => {
+      if (operation === "GetQueueUrl") return { body: { QueueUrl: "http://sqs.invalid/123456789012/events" } };
+      if (operation === "GetQueueAttributes") return {};
+      if (operation !== "SendMessageBatch") throw new Error(operation);
+      const entries = input.Entries as Entry[];
+      if (entries.length > 10) throw new Error("TooManyEntriesInBatchRequest");
+      return {
+        texts: entries.map(({ MessageBody }) => MessageBody),
+        ids: entries.map(({ MessageAttributes }) => MessageAttributes?.id.StringValue ?? ""),
+        body: {
+          Failed: [],
+          Successful: entries.map(({ Id, MessageBody }) => ({ Id, MessageId: Id, MD5OfMessageBody: md5(MessageBody) })),
+        },
+      };
+    }),
+  golden: GOLDEN_LINE.trimEnd(),
+  secrets: AWS_SECRETS,
+  gone: "network",
+  skip: {},
+} satisfies Fixture;
