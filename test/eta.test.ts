@@ -1,11 +1,14 @@
 import { describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
+import { sinks } from "../sinks/index.ts";
+import { parseConfig } from "../src/config/load.ts";
 import { compileEta } from "../src/eta.ts";
 import { eventTemplates } from "../src/event-templates.ts";
 import { compileLayout } from "../src/payload.ts";
+import { createSinkContext } from "../src/pipeline/context.ts";
 import { TemplateError } from "../src/template/error.ts";
-import { anEvent } from "./contract.ts";
+import { anEvent, recordingLogger } from "./contract.ts";
 import { aConfig, aReceiver } from "./harness.ts";
 
 const event = anEvent();
@@ -103,5 +106,42 @@ describe("the templates of a config", () => {
     expect(
       compileLayout({ a: "{{ .Count }}<%= it.count %>" }, { compile, compat: false, language: "eta" })(event),
     ).toBe('{"a":"{{ .Count }}7"}');
+  });
+});
+
+describe("in a config", () => {
+  const yaml = `route: { match: [{ receiver: a }] }
+receivers:
+  - name: a
+    webhook:
+      endpoint: http://127.0.0.1:9/x
+      headers: { X-Reason: { eta: "<%= \`$\{it.reason}!\` %>" }, X-Type: "{{ .Type }}" }
+      layout: { n: { eta: "<%= it.count + 1 %>" }, type: "{{ .Type }}" }
+`;
+
+  test("one field may be eta: read, compiled, sent", async () => {
+    const { config, findings } = parseConfig(yaml, { file: "c", env: {} });
+    expect(findings).toEqual([]);
+    const [receiver] = config?.receivers ?? [];
+    const definition = sinks.find(({ name }) => name === receiver?.sink);
+    if (!config || !receiver || !definition) throw new Error("not read");
+    const context = createSinkContext({
+      receiver: "a",
+      logger: recordingLogger().logger,
+      compat: false,
+      compileTemplate: await eventTemplates(JSON.parse(JSON.stringify(config)), {}),
+      env: {},
+    });
+    const sink = await definition.create(receiver.config as never, context);
+    const { body, headers } = sink.render([event]);
+    expect(body).toBe('{"n":"8","type":"Warning"}');
+    expect(headers).toMatchObject({ "X-Reason": "BackOff!", "X-Type": "Warning" });
+  });
+
+  test("the exporter knows nothing of it", () => {
+    const { config } = parseConfig(yaml.replace(/ +headers.*\n/, ""), { file: "c", env: {}, compat: true });
+    expect(config?.receivers[0]?.config.layout).toEqual({ n: { eta: "<%= it.count + 1 %>" }, type: "{{ .Type }}" });
+    const compat = { compile: () => () => "rendered", compat: true, language: "go" } as const;
+    expect(compileLayout({ n: { eta: "<%= 1 %>" } }, compat)(event)).toBe('{"n":{"eta":"\\u003c%= 1 %\\u003e"}}');
   });
 });

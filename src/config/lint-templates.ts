@@ -1,5 +1,5 @@
 /** Templates: what the engine says of each, in its place in the file. */
-import type { Language } from "../language.ts";
+import type { Language } from "../sink.ts";
 import type { Decoder, Meant } from "./decoder.ts";
 import type { Scalar } from "./tree.ts";
 
