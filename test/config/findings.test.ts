@@ -279,7 +279,7 @@ const ROWS: readonly Row[] = [
     findings: ["4:5 error sink-not-available"],
     starts: false,
   },
-  { name: "its misspelling", yaml: dump("kineis: {}"), findings: ["4:5 error sink-not-available"], starts: false },
+  { name: "its misspelling", yaml: dump("kineis: { streamName: x }"), findings: ["4:5 warning alias-key"] },
   { name: "prometheus", yaml: dump("prometheus: {}"), findings: ["4:5 error sink-not-available"], starts: false },
   { name: "two sinks", yaml: dump("stdout: {}\nwebhook: { endpoint: http://x }"), findings: ["4:5 error two-sinks"] },
   {
