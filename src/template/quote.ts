@@ -36,11 +36,14 @@ function quoteRune(code: number, quote: string, asciiOnly: boolean): string {
   return code < 0x10000 ? `\\u${hex(code, 4)}` : `\\U${hex(code, 8)}`;
 }
 
+// What cannot stand between quotes as it is; half a pair is of no class.
+const NOT_PLAIN = /["\\]|[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu;
+const NOT_PLAIN_ASCII = /["\\]|[^ -~]/gu;
+
 /** strconv.Quote, or QuoteToASCII. */
 export function quote(text: string, asciiOnly = false): string {
-  let out = '"';
-  for (const char of text) out += quoteRune(char.codePointAt(0) ?? 0, '"', asciiOnly);
-  return `${out}"`;
+  const special = asciiOnly ? NOT_PLAIN_ASCII : NOT_PLAIN;
+  return `"${text.replace(special, (char) => quoteRune(char.codePointAt(0) ?? 0, '"', asciiOnly))}"`;
 }
 
 /** strconv.QuoteRune, or QuoteRuneToASCII; what is no character becomes U+FFFD. */

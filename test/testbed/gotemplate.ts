@@ -56,7 +56,7 @@ export interface GoRequest {
 
 /** What the answers are to; one process for all of them. */
 export async function askGo(path: string, requests: readonly GoRequest[], deadlineMs = 300_000): Promise<GoAnswer[]> {
-  const child = Bun.spawn(["nice", "-n", "10", path], {
+  const child = Bun.spawn([path], {
     // What the vectors were observed with.
     env: { TZ: "UTC", FOO: "bar", EMPTY: "", USER_NAME: "ada", PATH: process.env.PATH ?? "" },
     stdin: new Blob([requests.map((one) => `${JSON.stringify(one)}\n`).join("")]),

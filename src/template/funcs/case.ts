@@ -64,7 +64,9 @@ export function upper(text: string): string {
 
 /** strings.ToLower. */
 export function lower(text: string): string {
-  return isAscii(text) ? text.toLowerCase() : mapRunes(text, toLower);
+  // The two letters for which JavaScript looks at more than the letter, or gives two.
+  if (isAscii(text) || (text.isWellFormed() && !/[\u0130\u03a3]/.test(text))) return text.toLowerCase();
+  return mapRunes(text, toLower);
 }
 
 /** What strings.Title takes for the end of a word. */
