@@ -1,36 +1,49 @@
 /** The templates of one config: its functions, its limits, its languages. */
 import type { Config, TemplateGroup } from "./config/types.ts";
-import { compileForEvent, type EventTemplateOptions } from "./event-data.ts";
+import type { Event } from "./event.ts";
 import { type CompileTemplate, isEta } from "./payload.ts";
+import { allPlain, plainTemplate } from "./plain-template.ts";
 import type { Language } from "./sink.ts";
 import { TemplateError } from "./template/error.ts";
-import { type Group, sprigFuncs } from "./template/funcs/sprig.ts";
+import type { Group } from "./template/funcs/sprig.ts";
 
 type TemplateConfig = Pick<Config, "compat" | "template" | "receivers">;
 
 const isGroup = (group: TemplateGroup): group is Group => group !== "eta";
 
-/** How the Go templates of a config are compiled, for {@link compileForEvent}. */
-export function goTemplateOptions(
+/** Go templates as a config has them. Loads the engine and its functions. */
+async function goCompiler(
   { compat, template: { allow, limits } }: Pick<Config, "compat" | "template">,
   env: Readonly<Record<string, string | undefined>>,
-): EventTemplateOptions {
-  return {
+): Promise<(text: string) => (event: Event) => string> {
+  const [{ compileForEvent }, { sprigFuncs }] = await Promise.all([
+    import("./event-data.ts"),
+    import("./template/funcs/sprig.ts"),
+  ]);
+  const options = {
     compat: compat === "exporter",
     functions: sprigFuncs({ allow: allow.filter(isGroup), environment: env }),
     limits: { maxOutput: limits.output, maxSteps: limits.steps, maxDepth: limits.depth },
   };
+  return (text) => compileForEvent(text, options);
 }
 
-/** What compiles the templates of a config's receivers. eta is loaded only if one of them is written in it. */
+/**
+ * What compiles the templates of a config's receivers. The engine of Go's templates is loaded only if one of them is
+ * more than plain, eta only if one is written in it; a sink has no templates but those of its settings.
+ */
 export async function eventTemplates(
   config: TemplateConfig,
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<CompileTemplate> {
-  const options = goTemplateOptions(config, env);
+  const compileGo = allPlain(config.receivers) ? undefined : await goCompiler(config, env);
   const compileEta = usesEta(config) ? await etaCompiler(config.template.allow) : undefined;
   return (text, language: Language = "go") => {
-    if (language === "go") return compileForEvent(text, options);
+    if (language === "go") {
+      const compiled = plainTemplate(text, config.template.limits.output) ?? compileGo?.(text);
+      if (compiled) return compiled;
+      throw new TemplateError("template: the config was not known to hold this template", 1, 1);
+    }
     if (compileEta) return compileEta(text);
     throw new TemplateError("eta: the config was not known to use it", 1, 1);
   };

@@ -64,12 +64,21 @@ describe("eta", () => {
 });
 
 describe("the templates of a config", () => {
-  const withEta = aConfig({ receivers: [aReceiver("a", { language: "eta" })] });
+  const withEta = aConfig({
+    receivers: [aReceiver("a", { language: "eta" }), aReceiver("b", { config: { layout: { a: "{{ now }}" } } })],
+  });
 
   test("are Go's with sprig, or eta", async () => {
     const compile = await eventTemplates(withEta, { HOME: "/root" });
     expect(compile("{{ .Reason | upper }} {{ env `HOME` }}")(event)).toBe("BACKOFF /root");
     expect(compile("<%= it.reason %>", "eta")(event)).toBe("BackOff");
+  });
+
+  test("load no engine when all are plain", async () => {
+    const layout = { a: "{{ .Reason }} of {{ .InvolvedObject.Kind }}" };
+    const compile = await eventTemplates(aConfig({ receivers: [aReceiver("a", { config: { layout } })] }), {});
+    expect(compile(layout.a)(event)).toBe("BackOff of Pod");
+    expect(failure(() => compile("{{ now }}"))).toContain("the config was not known to hold this template");
   });
 
   test("may use what `allow` lists", async () => {
