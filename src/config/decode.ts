@@ -67,6 +67,7 @@ export function decode(node: Node, schema: z.ZodType, path: Path, site: Site, de
   if (kind === "layout") return layout(node, path, decoder);
   if (kind === "template") return template(node, path, decoder);
   if (kind === "duration" || kind === "bytes") return amount(node);
+  if (kind === "tls") lintTls(node, decoder);
   if (inner instanceof z.ZodObject) return object(node, inner, path, site, decoder);
   if (inner instanceof z.ZodArray) return list(node, inner.def.element as z.ZodType, path, site, kind, decoder);
   if (inner instanceof z.ZodRecord) return map(node, inner.def.valueType as z.ZodType, path, decoder);
@@ -190,6 +191,39 @@ function template(node: Node, path: Path, decoder: Decoder): unknown {
   const scalar = eta ?? (node as Scalar);
   decoder.meant.push({ kind: "template", node: scalar, path, ...(eta && { language: "eta" }) });
   return eta ? { eta: eta.text } : text(scalar, decoder.compat);
+}
+
+/** What would show at the first connection only. Any spelling of a key counts. */
+function lintTls(node: Node, { readFile, findings }: Decoder): void {
+  if (node.kind !== "map") return;
+  const file = (key: string) => node.entries.find((entry) => entry.key.toLowerCase() === key.toLowerCase());
+  const path = (key: string) => {
+    const value = file(key)?.value;
+    return value?.kind === "scalar" && value.value !== null ? text(value, false) : "";
+  };
+  for (const [one, other] of [
+    ["certFile", "keyFile"],
+    ["keyFile", "certFile"],
+  ] as const) {
+    if (path(one) === "" || path(other) !== "") continue;
+    findings.add({
+      severity: "error",
+      code: "half-certificate",
+      at: file(one)?.at ?? node.start,
+      message: `\`${one}\` is set without \`${other}\`: a client certificate needs both`,
+      hint: `add \`${other}\`; until then the receiver takes nothing`,
+    });
+  }
+  for (const key of ["caFile", "certFile", "keyFile"]) {
+    if (path(key) === "" || readFile(path(key)) !== undefined) continue;
+    findings.add({
+      severity: "warning",
+      code: "file-missing",
+      at: file(key)?.value.start ?? node.start,
+      message: `file ${path(key)} cannot be read`,
+      hint: "deliveries wait until it is there",
+    });
+  }
 }
 
 function layout(node: Node, path: Path, decoder: Decoder): unknown {

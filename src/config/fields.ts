@@ -60,16 +60,18 @@ const url = () =>
 
 /** Of one connection; nothing is shared between receivers. */
 const tls = () =>
-  z.strictObject({
-    insecureSkipVerify: z.boolean().default(false).describe("Accept any certificate. Said loudly at the start."),
-    serverName: z
-      .string()
-      .optional()
-      .describe("Name to verify in the certificate, when it is not the host of the URL."),
-    caFile: z.string().optional().describe("PEM file of the certificate authorities that replace the system's."),
-    certFile: z.string().optional().describe("PEM file of the client certificate; needs keyFile."),
-    keyFile: z.string().optional().describe("PEM file of the client certificate's key; needs certFile."),
-  });
+  z
+    .strictObject({
+      insecureSkipVerify: z.boolean().default(false).describe("Accept any certificate. Said loudly at the start."),
+      serverName: z
+        .string()
+        .optional()
+        .describe("Name to verify in the certificate, when it is not the host of the URL."),
+      caFile: z.string().optional().describe("PEM file of the certificate authorities that replace the system's."),
+      certFile: z.string().optional().describe("PEM file of the client certificate; needs keyFile."),
+      keyFile: z.string().optional().describe("PEM file of the client certificate's key; needs certFile."),
+    })
+    .meta({ kind: "tls" });
 
 /** A template over the event, in the receiver's language, or `{ eta: TEXT }`. */
 const template = () =>

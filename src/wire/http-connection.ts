@@ -8,7 +8,7 @@ import type { Exchange, HttpResponse, WireRequest } from "./http.ts";
 import { BODY_MAX } from "./http-body.ts";
 import { HttpSyntaxError, ResponseReader } from "./http-response.ts";
 import { createPool, type HttpSocket, type Listener, scratch } from "./http-socket.ts";
-import type { TlsMaterial } from "./tls.ts";
+import { codeOf, type TlsMaterial, VERDICT_MS } from "./tls.ts";
 
 const SYSTEM_TLS: TlsMaterial = { rejectUnauthorized: true };
 
@@ -83,11 +83,6 @@ function exchangeOver(socket: HttpSocket, request: WireRequest): Promise<Respons
   return new Promise((resolve, reject) => {
     new Waiting(socket, request, resolve, reject);
   });
-}
-
-/** ` (ECONNRESET)`; nothing else of an error, because messages may hold addresses with tokens. */
-function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error ? ` (${String(error.code)})` : "";
 }
 
 function requestBytes({ method, url, headers, body }: WireRequest): Buffer {
@@ -183,7 +178,13 @@ export function connectionExchange({ tls, now }: ConnectionOptions): Connections
   return {
     exchange,
     async reach(url, signal, doing) {
-      const socket = await fresh({ url, signal, doing }, materialFor(url));
+      const material = materialFor(url);
+      const socket = await fresh({ url, signal, doing }, material);
+      if (material !== undefined) await Bun.sleep(VERDICT_MS);
+      if (socket.gone) {
+        const cure = "does it want a client certificate, or another one?";
+        throw new DeliveryError("network", `${doing} was closed after the TLS handshake: ${cure}`);
+      }
       socket.destroy("end");
     },
     close: pool.close,

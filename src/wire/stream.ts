@@ -3,7 +3,7 @@ import type { Socket } from "bun";
 import { DeliveryError } from "../errors.ts";
 import { abortError, untilAborted, untilEcho } from "./abort.ts";
 import type { Address } from "./address.ts";
-import type { TlsMaterial } from "./tls.ts";
+import { codeOf, type TlsMaterial, VERDICT_MS } from "./tls.ts";
 
 export interface StreamOutput {
   /**
@@ -35,12 +35,6 @@ interface State {
 }
 
 const CLOSED = new Error("closed");
-/**
- * In TLS 1.3 a server that refuses the client's certificate, or its absence, says so after the client's handshake has
- * ended (RFC 8446 §4.4.2.4): what was written until then would count as taken.
- */
-const VERDICT_MS = 200;
-
 /** Opens when first needed, and again after the connection was lost. One write at a time. */
 export function streamOutput({ to, tls }: StreamOptions): StreamOutput {
   let socket: Socket<State> | undefined;
@@ -151,7 +145,3 @@ const handlers = {
     giveUp(socket.data, error);
   },
 };
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error ? ` (${String(error.code)})` : "";
-}

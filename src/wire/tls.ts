@@ -21,6 +21,33 @@ export interface TlsMaterial {
   readonly key?: string;
 }
 
+/**
+ * In TLS 1.3 a server that refuses the client's certificate, or its absence, says so after the client's handshake has
+ * ended (RFC 8446 §4.4.2.4): until then nothing counts as taken. In milliseconds.
+ */
+export const VERDICT_MS = 200;
+
+/** Codes of BoringSSL and Bun 1.4.5, and what to do. */
+const CURES: Readonly<Record<string, string>> = {
+  SELF_SIGNED_CERT_IN_CHAIN: "its certificate is signed by an authority that is not trusted; set tls.caFile",
+  DEPTH_ZERO_SELF_SIGNED_CERT: "its certificate is signed by itself; set tls.caFile to it",
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "its certificate is signed by an authority that is not trusted; set tls.caFile",
+  UNABLE_TO_GET_ISSUER_CERT: "its certificate is signed by an authority that is not trusted; set tls.caFile",
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "its certificate is signed by an authority that is not trusted; set tls.caFile",
+  CERT_HAS_EXPIRED: "its certificate has expired",
+  CERT_NOT_YET_VALID: "its certificate is not valid yet; check the clocks",
+  ERR_TLS_CERT_ALTNAME_INVALID: "its certificate is for another name; check the address, or set tls.serverName",
+  EPROTO: "the TLS handshake failed; does it speak TLS there, and does it want a client certificate?",
+  ENOTFOUND: "its name cannot be resolved",
+};
+
+/** ` (ECONNRESET)`, with words where the code alone does not help; nothing else of an error, which may hold a URL. */
+export function codeOf(error: unknown): string {
+  if (!(error instanceof Error) || !("code" in error)) return "";
+  const code = String(error.code);
+  return ` (${code})${Object.hasOwn(CURES, code) ? `: ${CURES[code]}` : ""}`;
+}
+
 /** How often the files are looked at, at most. */
 const RECHECK_MS = 1_000;
 

@@ -59,6 +59,12 @@ const ROWS: readonly Row[] = [
     yaml: dump(`webhook:\n  endpoint: $\{NOPE}`),
     findings: ["5:7 error missing-key", "5:17 warning env-undefined"],
   },
+  // TLS
+  {
+    name: "half a client certificate, and files that are not there",
+    yaml: dump("webhook:\n  endpoint: https://a.example\n  tls:\n    caFile: /nope/ca.crt\n    certFile: /nope/c.crt"),
+    findings: ["7:15 warning file-missing", "8:7 error half-certificate", "8:17 warning file-missing"],
+  },
   // Top level
   { name: "unknown key", yaml: `foo: 1\n${REST}`, findings: ["1:1 error unknown-key"] },
   { name: "a place for anchors", yaml: `x-common: &a 1\n${REST}`, findings: [] },

@@ -36,6 +36,19 @@ function send(port: number | undefined, tls: Parameters<typeof tlsReader>[0] | u
   return http.send({ method: "POST", url, headers: [], body: "x", signal: AbortSignal.timeout(2_000) });
 }
 
+test("a connection that is only tried waits for the server's verdict on the client", async () => {
+  const reach = (tls: Parameters<typeof tlsReader>[0]) => {
+    const http = createHttp({ tls });
+    clients.push(http);
+    return http.reach(`https://127.0.0.1:${mutual.port}/token`, AbortSignal.timeout(2_000));
+  };
+  await reach({ ...ca, ...pair });
+  expect(await refusalText(reach(ca))).toBe(
+    `network: a connection to https://127.0.0.1:${mutual.port} was closed after the TLS handshake: ` +
+      "does it want a client certificate, or another one?",
+  );
+});
+
 describe("TLS", () => {
   const accepted: readonly [string, number | undefined, Parameters<typeof tlsReader>[0], string?][] = [
     ["own authority, by address", open.port, ca],
