@@ -1,7 +1,7 @@
 /** Amazon EventBridge. */
 import type { Event } from "../src/event.ts";
 import { type Batch, defineSink } from "../src/sink.ts";
-import { awsFields, deliverEntries, openAws, refusalOf } from "../src/wire/aws-client.ts";
+import { awsFields, deliverEntries, openAws, refusalsAt } from "../src/wire/aws-client.ts";
 import { newestMs } from "../src/wire/event-time.ts";
 
 /** @see https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html */
@@ -65,21 +65,14 @@ export default defineSink({
           const { FailedEntryCount = 0, Entries = [] } = await aws.call("PutEvents", signal, (options) =>
             client.send(new PutEventsCommand({ Entries: entries.map(({ value }) => value) }), options),
           );
-          if (FailedEntryCount === 0) return [];
-          return entries.flatMap(({ index }, at) => {
-            const { ErrorCode, ErrorMessage = "" } = Entries[at] ?? {};
-            // What is not one of the service's own troubles (InternalFailure …) is wrong with the entry.
-            return ErrorCode ? [refusalOf(index, ErrorCode, ErrorMessage, true)] : [];
-          });
+          // What is not one of the service's own troubles (InternalFailure …) is wrong with the entry.
+          return FailedEntryCount === 0 ? [] : refusalsAt(entries, Entries, true);
         }),
       check: (signal) =>
         aws.probe("DescribeEventBus", signal, (options) =>
           client.send(new DescribeEventBusCommand({ Name: config.eventBusName }), options),
         ),
-      async [Symbol.asyncDispose]() {
-        client.destroy();
-        aws.close();
-      },
+      [Symbol.asyncDispose]: () => aws.close(client),
     };
   },
 });

@@ -1,7 +1,7 @@
 /** Amazon Data Firehose. */
 import type { Event } from "../src/event.ts";
 import { type Batch, defineSink } from "../src/sink.ts";
-import { awsFields, deliverEntries, openAws, refusalOf } from "../src/wire/aws-client.ts";
+import { awsFields, deliverEntries, openAws, refusalsAt } from "../src/wire/aws-client.ts";
 
 /** Bytes before base64. @see https://docs.aws.amazon.com/firehose/latest/APIReference/API_PutRecordBatch.html */
 const REQUEST = { count: 500, bytes: 4_000_000, entryBytes: 1_024_000 } as const;
@@ -51,20 +51,13 @@ export default defineSink({
               options,
             ),
           );
-          if (FailedPutCount === 0) return [];
-          return entries.flatMap(({ index }, at) => {
-            const { ErrorCode, ErrorMessage = "" } = RequestResponses[at] ?? {};
-            return ErrorCode ? [refusalOf(index, ErrorCode, ErrorMessage, false)] : [];
-          });
+          return FailedPutCount === 0 ? [] : refusalsAt(entries, RequestResponses, false);
         }),
       check: (signal) =>
         aws.probe("DescribeDeliveryStream", signal, (options) =>
           client.send(new DescribeDeliveryStreamCommand({ DeliveryStreamName }), options),
         ),
-      async [Symbol.asyncDispose]() {
-        client.destroy();
-        aws.close();
-      },
+      [Symbol.asyncDispose]: () => aws.close(client),
     };
   },
 });

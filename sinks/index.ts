@@ -8,8 +8,10 @@ import inMemory from "./in-memory.ts";
 import kinesis from "./kinesis.ts";
 import loki from "./loki.ts";
 import opensearch from "./opensearch.ts";
+import opscenter from "./opscenter.ts";
 import pipe from "./pipe.ts";
 import redis from "./redis.ts";
+import s3 from "./s3.ts";
 import slack from "./slack.ts";
 import sns from "./sns.ts";
 import sqs from "./sqs.ts";
@@ -27,8 +29,10 @@ export const sinks: readonly SinkDefinition[] = [
   kinesis,
   loki,
   opensearch,
+  opscenter,
   pipe,
   redis,
+  s3,
   slack,
   sns,
   sqs,

@@ -1,7 +1,7 @@
 /** Amazon Kinesis Data Streams. */
 import type { Event } from "../src/event.ts";
 import { type Batch, defineSink } from "../src/sink.ts";
-import { awsFields, deliverEntries, openAws, refusalOf } from "../src/wire/aws-client.ts";
+import { awsFields, deliverEntries, openAws, refusalsAt } from "../src/wire/aws-client.ts";
 
 /** A request may have 10 MiB by newer documentation, 5 by older. A record has 1 MiB unless the stream was set to more, up to 10. */
 const REQUEST = { count: 500, bytes: 5 * 1024 * 1024, entryBytes: 10 * 1024 * 1024 } as const;
@@ -49,20 +49,13 @@ export default defineSink({
           const { FailedRecordCount = 0, Records = [] } = await aws.call("PutRecords", signal, (options) =>
             client.send(new PutRecordsCommand({ ...stream, Records: entries.map(({ value }) => value) }), options),
           );
-          if (FailedRecordCount === 0) return [];
-          return entries.flatMap(({ index }, at) => {
-            const { ErrorCode, ErrorMessage = "" } = Records[at] ?? {};
-            return ErrorCode ? [refusalOf(index, ErrorCode, ErrorMessage, false)] : [];
-          });
+          return FailedRecordCount === 0 ? [] : refusalsAt(entries, Records, false);
         }),
       check: (signal) =>
         aws.probe("DescribeStreamSummary", signal, (options) =>
           client.send(new DescribeStreamSummaryCommand(stream), options),
         ),
-      async [Symbol.asyncDispose]() {
-        client.destroy();
-        aws.close();
-      },
+      [Symbol.asyncDispose]: () => aws.close(client),
     };
   },
 });

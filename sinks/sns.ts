@@ -80,10 +80,7 @@ export default defineSink({
         aws.probe("GetTopicAttributes", signal, (options) =>
           client.send(new GetTopicAttributesCommand({ TopicArn }), options),
         ),
-      async [Symbol.asyncDispose]() {
-        client.destroy();
-        aws.close();
-      },
+      [Symbol.asyncDispose]: () => aws.close(client),
     };
   },
 });

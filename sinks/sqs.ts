@@ -83,10 +83,7 @@ export default defineSink({
           client.send(new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ["QueueArn"] }), options),
         );
       },
-      async [Symbol.asyncDispose]() {
-        client.destroy();
-        aws.close();
-      },
+      [Symbol.asyncDispose]: () => aws.close(client),
     };
   },
 });

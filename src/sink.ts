@@ -70,6 +70,8 @@ export interface BatchLimits {
   readonly count: number;
   /** Bytes of payload per delivery at most. */
   readonly bytes?: number;
+  /** How long a delivery waits for more events unless `batch.linger` says otherwise. Default 0. */
+  readonly lingerMs?: number;
 }
 
 export interface SinkDefinition<C extends z.ZodObject = z.ZodObject> {

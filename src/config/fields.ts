@@ -108,6 +108,14 @@ export const fields = {
   headers: () => z.record(z.string(), template()),
   /** Names of the user's choice to templates. */
   templates: () => z.record(z.string(), template()),
+  /** As {@link fields.templates}; also a list of maps, as the exporter's README shows it. */
+  templatePairs: () =>
+    z
+      .preprocess(
+        (input) => (Array.isArray(input) ? Object.assign({}, ...input) : input),
+        z.record(z.string(), z.string().meta({ kind: "template" })),
+      )
+      .meta({ kind: "pairs" }),
   /** Templates, one or a list. */
   templateList: () =>
     z

@@ -332,6 +332,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     },
     async drain(signal) {
       const done = (): boolean => receivers.every((receiver) => receiver.low() === log.head);
+      for (const receiver of receivers) receiver.hurry();
       await until(done, signal);
       return done();
     },
@@ -355,7 +356,7 @@ function receiverSettings(config: ReceiverConfig, definition: SinkDefinition, co
     batch: {
       count: Math.min(batch?.count ?? limits.count, limits.count),
       bytes: Math.min(batch?.bytes ?? limits.bytes ?? DEFAULT_BATCH_BYTES, limits.bytes ?? DEFAULT_BATCH_BYTES),
-      lingerMs: batch?.lingerMs ?? 0,
+      lingerMs: batch?.lingerMs ?? limits.lingerMs ?? 0,
     },
     concurrency: config.concurrency ?? definition.concurrency ?? 1,
     partial: definition.partial ?? false,

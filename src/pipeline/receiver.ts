@@ -87,6 +87,8 @@ export interface Receiver {
   readonly backlog: number;
   /** Something may be ready: cheap, may be called once per event. */
   wake(): void;
+  /** From now on no delivery waits for more events: there will be none. */
+  hurry(): void;
   /** The log is about to drop this entry. */
   evicted(seq: number): void;
   status(): ReceiverStatus;
@@ -129,6 +131,7 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
   let probeFresh = false;
   let tracked = !sequential;
   let stopped = false;
+  let hurried = false;
   let awake = false;
   let lastError: string | undefined;
   let tokens = Math.max(1, settings.rateLimit);
@@ -238,7 +241,7 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
     }
     const available = log.head - cursor;
     if (available === 0 && !order.ready) return undefined;
-    if (limits.lingerMs > 0 && available < limits.count && !order.ready) {
+    if (limits.lingerMs > 0 && !hurried && available < limits.count && !order.ready) {
       const until = log.receivedAt(cursor) + limits.lingerMs;
       if (now < until) {
         wakeAt(until);
@@ -522,6 +525,10 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
       return backlog();
     },
     wake,
+    hurry() {
+      hurried = true;
+      wake();
+    },
     evicted(seq) {
       if (seq >= cursor) {
         meters.dropped.overflow.value += host.copies(seq);

@@ -96,7 +96,7 @@ export interface Aws {
     signal: AbortSignal,
     run: (options: { abortSignal: AbortSignal }) => Promise<unknown>,
   ): Promise<void>;
-  close(): void;
+  close(client: { destroy(): void }): Promise<void>;
 }
 
 /** Throws ConfigError for TLS settings that cannot be. */
@@ -149,7 +149,10 @@ export function openAws(settings: AwsSettings, context: SinkContext): Aws {
         context.log.warn("cannot check the destination: the right to do so is missing", { error: error.message });
       }
     },
-    close: () => http[Symbol.dispose](),
+    async close(client) {
+      client.destroy();
+      http[Symbol.dispose]();
+    },
   };
 }
 
@@ -318,6 +321,18 @@ export async function deliverEntries<T>(
 export function refusalOf(index: number, code: string, message: string, senderFault: boolean): Refusal {
   const reason = reasonOfCode(code) ?? (senderFault ? "rejected" : "unavailable");
   return { index, reason, message: `${code}: ${message}`.slice(0, EXCERPT) };
+}
+
+/** The refusals of an answer whose results stand at the places of the entries; one without a code was taken. */
+export function refusalsAt(
+  entries: readonly Entry<unknown>[],
+  results: readonly { readonly ErrorCode?: string | undefined; readonly ErrorMessage?: string | undefined }[],
+  senderFault: boolean,
+): Refusal[] {
+  return entries.flatMap(({ index }, at) => {
+    const { ErrorCode, ErrorMessage = "" } = results[at] ?? {};
+    return ErrorCode ? [refusalOf(index, ErrorCode, ErrorMessage, senderFault)] : [];
+  });
 }
 
 function attempt<T>(read: () => T): T | undefined {

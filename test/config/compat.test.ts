@@ -16,7 +16,6 @@ const OTHERWISE: Readonly<Record<string, string>> = {
   "no name": "left out: no rule can send to it",
   "env pw": "goccy ignores a quote after a closing quote; refused",
   inMemory: "only in tests",
-  kafka: "no such sink yet",
   syslog: "the exporter needs the server at its start",
 };
 
