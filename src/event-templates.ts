@@ -5,26 +5,19 @@ import { type CompileTemplate, isEta } from "./payload.ts";
 import { allPlain, plainTemplate } from "./plain-template.ts";
 import type { Language } from "./sink.ts";
 import { TemplateError } from "./template/error.ts";
-import type { Group } from "./template/funcs/sprig.ts";
 
 type TemplateConfig = Pick<Config, "compat" | "template" | "receivers">;
 
-const isGroup = (group: TemplateGroup): group is Group => group !== "eta";
-
 /** Go templates as a config has them. Loads the engine and its functions. */
 async function goCompiler(
-  { compat, template: { allow, limits } }: Pick<Config, "compat" | "template">,
+  config: Pick<Config, "compat" | "template">,
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<(text: string) => (event: Event) => string> {
-  const [{ compileForEvent }, { sprigFuncs }] = await Promise.all([
+  const [{ compileForEvent }, { goTemplateOptions }] = await Promise.all([
     import("./event-data.ts"),
-    import("./template/funcs/sprig.ts"),
+    import("./go-templates.ts"),
   ]);
-  const options = {
-    compat: compat === "exporter",
-    functions: sprigFuncs({ allow: allow.filter(isGroup), environment: env }),
-    limits: { maxOutput: limits.output, maxSteps: limits.steps, maxDepth: limits.depth },
-  };
+  const options = goTemplateOptions(config, env);
   return (text) => compileForEvent(text, options);
 }
 
