@@ -16,6 +16,7 @@ const OTHERWISE: Readonly<Record<string, string>> = {
   "no name": "left out: no rule can send to it",
   "env pw": "goccy ignores a quote after a closing quote; refused",
   inMemory: "only in tests",
+  kafka: "not a receiver of this version, and refused by its name",
   syslog: "the exporter needs the server at its start",
 };
 

@@ -63,7 +63,7 @@ const ROWS: readonly Row[] = [
   {
     name: "half a client certificate, and files that are not there",
     yaml: dump("webhook:\n  endpoint: https://a.example\n  tls:\n    caFile: /nope/ca.crt\n    certFile: /nope/c.crt"),
-    findings: ["7:15 warning file-missing", "8:7 error half-certificate", "8:17 warning file-missing"],
+    findings: ["7:17 warning file-missing", "8:9 error half-certificate", "8:19 warning file-missing"],
   },
   // Top level
   { name: "unknown key", yaml: `foo: 1\n${REST}`, findings: ["1:1 error unknown-key"] },
