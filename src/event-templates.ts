@@ -1,25 +1,11 @@
 /** The templates of one config: its functions, its limits, its languages. */
 import type { Config, TemplateGroup } from "./config/types.ts";
-import type { Event } from "./event.ts";
 import { type CompileTemplate, isEta } from "./payload.ts";
 import { allPlain, plainTemplate } from "./plain-template.ts";
 import type { Language } from "./sink.ts";
 import { TemplateError } from "./template/error.ts";
 
 type TemplateConfig = Pick<Config, "compat" | "template" | "receivers">;
-
-/** Go templates as a config has them. Loads the engine and its functions. */
-async function goCompiler(
-  config: Pick<Config, "compat" | "template">,
-  env: Readonly<Record<string, string | undefined>>,
-): Promise<(text: string) => (event: Event) => string> {
-  const [{ compileForEvent }, { goTemplateOptions }] = await Promise.all([
-    import("./event-data.ts"),
-    import("./go-templates.ts"),
-  ]);
-  const options = goTemplateOptions(config, env);
-  return (text) => compileForEvent(text, options);
-}
 
 /**
  * What compiles the templates of a config's receivers. The engine of Go's templates is loaded only if one of them is
@@ -29,7 +15,9 @@ export async function eventTemplates(
   config: TemplateConfig,
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<CompileTemplate> {
-  const compileGo = allPlain(config.receivers) ? undefined : await goCompiler(config, env);
+  const compileGo = allPlain(config.receivers)
+    ? undefined
+    : (await import("./go-templates.ts")).goCompiler(config, env);
   const compileEta = usesEta(config) ? await etaCompiler(config.template.allow) : undefined;
   return (text, language: Language = "go") => {
     if (language === "go") {

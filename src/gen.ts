@@ -1,7 +1,7 @@
 /** `bun run gen`: writes what is generated; `--check` fails when a file is not what it would write. */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { sinks } from "../sinks/index.ts";
+import { loadSinks } from "../sinks/index.ts";
 import { configJsonSchema } from "./config/json-schema.ts";
 import { configsReadme, sinksReadme, sinksTable } from "./docs.ts";
 
@@ -9,7 +9,8 @@ const BEGIN = "<!-- sinks:begin -->\n";
 const END = "<!-- sinks:end -->";
 
 /** Every generated file, by its path from the root of the repository. */
-export function generate(root: string): Map<string, string> {
+export async function generate(root: string): Promise<Map<string, string>> {
+  const sinks = await loadSinks();
   const files = new Map([
     ["configs/schema.json", `${JSON.stringify(configJsonSchema(sinks), null, 2)}\n`],
     ["configs/README.md", configsReadme(examples(join(root, "configs")))],
@@ -37,11 +38,11 @@ function examples(folder: string): { name: string; title: string }[] {
   });
 }
 
-function main(args: readonly string[]): number {
+async function main(args: readonly string[]): Promise<number> {
   const root = join(import.meta.dir, "..");
   const check = args.includes("--check");
   let drift = 0;
-  for (const [path, text] of generate(root)) {
+  for (const [path, text] of await generate(root)) {
     const file = join(root, path);
     if (existsSync(file) && readFileSync(file, "utf8") === text) continue;
     drift++;
@@ -54,4 +55,4 @@ function main(args: readonly string[]): number {
   return check && drift > 0 ? 1 : 0;
 }
 
-if (import.meta.main) process.exitCode = main(process.argv.slice(2));
+if (import.meta.main) process.exitCode = await main(process.argv.slice(2));

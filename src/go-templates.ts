@@ -1,17 +1,24 @@
-/** Go templates as one config has them: their functions, their limits. Loads the function library. */
+/** Go templates as a config has them: the engine, sprig, and the config's limits. */
 import type { Config, TemplateGroup } from "./config/types.ts";
-import type { EventTemplateOptions } from "./event-data.ts";
+import type { Event } from "./event.ts";
+import { compileForEvent, type EventTemplateOptions } from "./event-data.ts";
 import { type Group, sprigFuncs } from "./template/funcs/sprig.ts";
 
 const isGroup = (group: TemplateGroup): group is Group => group !== "eta";
 
-export function goTemplateOptions(
-  { compat, template: { allow, limits } }: Pick<Config, "compat" | "template">,
-  env: Readonly<Record<string, string | undefined>>,
-): EventTemplateOptions {
+type Settings = Pick<Config, "compat" | "template">;
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** How the Go templates of a config are compiled, for {@link compileForEvent}. */
+export function goTemplateOptions({ compat, template: { allow, limits } }: Settings, env: Env): EventTemplateOptions {
   return {
     compat: compat === "exporter",
     functions: sprigFuncs({ allow: allow.filter(isGroup), environment: env }),
     limits: { maxOutput: limits.output, maxSteps: limits.steps, maxDepth: limits.depth },
   };
+}
+
+export function goCompiler(settings: Settings, env: Env): (text: string) => (event: Event) => string {
+  const options = goTemplateOptions(settings, env);
+  return (text) => compileForEvent(text, options);
 }

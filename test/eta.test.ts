@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { sinks } from "../sinks/index.ts";
+import { loadSinks } from "../sinks/index.ts";
 import { parseConfig } from "../src/config/load.ts";
 import { compileEta } from "../src/eta.ts";
 import { eventTemplates } from "../src/event-templates.ts";
@@ -132,7 +132,7 @@ receivers:
     const { config, findings } = parseConfig(yaml, { file: "c", env: {} });
     expect(findings).toEqual([]);
     const [receiver] = config?.receivers ?? [];
-    const definition = sinks.find(({ name }) => name === receiver?.sink);
+    const [definition] = await loadSinks(receiver && [receiver.sink]);
     if (!config || !receiver || !definition) throw new Error("not read");
     const context = createSinkContext({
       receiver: "a",

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import type { z } from "zod";
-import { sinks } from "../sinks/index.ts";
+import { loadSinks, SINK_NAMES } from "../sinks/index.ts";
 import { fields } from "../src/config/fields.ts";
 import { REASONS } from "../src/errors.ts";
 import type { Event } from "../src/event.ts";
@@ -21,6 +21,7 @@ import {
   refusalOf,
 } from "./contract.ts";
 
+const sinks = await loadSinks();
 const SINKS = `${import.meta.dir}/../sinks`;
 const fileName = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 const sourceFiles = readdirSync(SINKS).filter((name) => name.endsWith(".ts") && name !== "index.ts");
@@ -28,6 +29,12 @@ const sourceFiles = readdirSync(SINKS).filter((name) => name.endsWith(".ts") && 
 describe("the registry", () => {
   test("holds every file of sinks/, under its own name, in alphabetical order", () => {
     expect(sinks.map(({ name }) => `${fileName(name)}.ts`)).toEqual(sourceFiles.sort());
+    expect(sinks.map(({ name }) => name)).toEqual([...SINK_NAMES]);
+  });
+
+  test("loads what is asked for, and knows nothing of other names", async () => {
+    const some = await loadSinks(["webhook", "file", "nobody", "file"]);
+    expect(some.map(({ name }) => name)).toEqual(["file", "webhook"]);
   });
 
   test("holds files of at most 150 lines, 80 in the median", () => {

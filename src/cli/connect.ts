@@ -1,5 +1,5 @@
 /** Asks the destinations of a config's receivers whether they would take events, sending none. */
-import { sinks } from "../../sinks/index.ts";
+import { loadSinks } from "../../sinks/index.ts";
 import type { Config, ReceiverConfig } from "../config/types.ts";
 import type { Logger } from "../logger.ts";
 import { createSinkContext } from "../pipeline/context.ts";
@@ -31,7 +31,7 @@ async function tryReceiver(
   config: Config,
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<Reached["answer"]> {
-  const definition = sinks.find(({ name }) => name === receiver.sink);
+  const [definition] = await loadSinks([receiver.sink]);
   if (!definition) return { problem: `there is no sink ${receiver.sink}` };
   const context = createSinkContext({
     receiver: receiver.name,

@@ -2,7 +2,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { sinks } from "../../sinks/index.ts";
+import { loadSinks } from "../../sinks/index.ts";
 import { loadInChild } from "../config/child.ts";
 import type { Config, Loaded } from "../config/types.ts";
 import { DEMO_CONFIG } from "../demo/config.ts";
@@ -64,7 +64,11 @@ To watch a real cluster instead:
       builtIn: flags.config === undefined,
       load: async (env) => runnable(await load(flags.config, env), io),
       start: async (parts) =>
-        startPetrel({ ...parts, sinks, compileTemplate: await eventTemplates(parts.config, parts.env) }),
+        startPetrel({
+          ...parts,
+          sinks: await loadSinks(parts.config.receivers.map(({ sink }) => sink)),
+          compileTemplate: await eventTemplates(parts.config, parts.env),
+        }),
     };
     return await runDemo(options, io);
   },

@@ -1,6 +1,5 @@
 /** The config of a command that explains. */
 import { isAbsolute, join } from "node:path";
-import { sinks } from "../../sinks/index.ts";
 import { loadConfig } from "../config/load.ts";
 import type { Config, ConfigTest } from "../config/types.ts";
 import { ConfigError } from "../errors.ts";
@@ -28,7 +27,6 @@ export function readTestedConfig(
     findings,
   } = loadConfig(path, {
     env: io.env,
-    sinks,
     ...(flags.compat !== undefined && { compat: flags.compat === "exporter" }),
   });
   if (config === undefined) throw new ConfigError(`nothing can run from ${flags.config}`, findings);

@@ -1,5 +1,5 @@
 /** A receiver's sink for a command that shows what would be sent. */
-import { sinks } from "../../sinks/index.ts";
+import { loadSinks } from "../../sinks/index.ts";
 import type { Config, ReceiverConfig } from "../config/types.ts";
 import { UsageError } from "../errors.ts";
 import { eventTemplates } from "../event-templates.ts";
@@ -10,7 +10,7 @@ import type { Io } from "./command.ts";
 
 /** Only `render` of it may be asked for. Dispose of it. */
 export async function openSink(receiver: ReceiverConfig, config: Config, io: Io): Promise<Sink> {
-  const definition = sinks.find(({ name }) => name === receiver.sink);
+  const [definition] = await loadSinks([receiver.sink]);
   if (definition === undefined) throw new UsageError(`no sink is called ${receiver.sink}`);
   const context = createSinkContext({
     receiver: receiver.name,

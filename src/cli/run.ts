@@ -1,5 +1,5 @@
 /** `petrel run`: watch, route, deliver, until told to stop. */
-import { sinks } from "../../sinks/index.ts";
+import { loadSinks } from "../../sinks/index.ts";
 import { loadInChild } from "../config/child.ts";
 import type { Finding } from "../errors.ts";
 import { eventTemplates } from "../event-templates.ts";
@@ -67,7 +67,7 @@ export const command: Command = {
       petrel = await startPetrel({
         config,
         credentials,
-        sinks,
+        sinks: await loadSinks(config.receivers.map(({ sink }) => sink)),
         compileTemplate: await eventTemplates(config, io.env),
         logger,
         metrics,

@@ -17,10 +17,10 @@ completes and checks a config that starts with this line:
 
 export async function run(args: readonly string[], io: Io): Promise<number> {
   positionals(parseFlags(args, {}).rest, []);
-  const [{ configJsonSchema }, { sinks }] = await Promise.all([
+  const [{ configJsonSchema }, { loadSinks }] = await Promise.all([
     import("../config/json-schema.ts"),
     import("../../sinks/index.ts"),
   ]);
-  io.stdout(`${JSON.stringify(configJsonSchema(sinks), null, 2)}\n`);
+  io.stdout(`${JSON.stringify(configJsonSchema(await loadSinks()), null, 2)}\n`);
   return 0;
 }

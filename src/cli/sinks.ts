@@ -20,7 +20,8 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
   const { flags, rest } = parseFlags(args, { output: OUTPUT_FLAG });
   const [name, extra] = rest;
   if (extra !== undefined) throw new UsageError(`unexpected argument ${JSON.stringify(extra)}`);
-  const { sinks } = await import("../../sinks/index.ts");
+  const { loadSinks } = await import("../../sinks/index.ts");
+  const sinks = await loadSinks();
   const one = name === undefined ? undefined : find(name, sinks);
   if (flags.output === "json") {
     const { sinkJsonSchema } = await import("../config/json-schema.ts");

@@ -2,13 +2,14 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { sinks as registry } from "../../sinks/index.ts";
+import { loadSinks } from "../../sinks/index.ts";
 import { command as check } from "../../src/cli/check.ts";
 import type { Command, Io } from "../../src/cli/command.ts";
 import { command as schema } from "../../src/cli/schema.ts";
 import { command as sinks } from "../../src/cli/sinks.ts";
 import { UsageError } from "../../src/errors.ts";
 
+const registry = await loadSinks();
 const folder = mkdtempSync(join(tmpdir(), "petrel-check-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 

@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { stringify } from "yaml";
-import { sinks } from "../../sinks/index.ts";
+import { loadSinks } from "../../sinks/index.ts";
 import { loadConfig, parseConfig } from "../../src/config/load.ts";
 import { receiverSchema, routeSchema, ruleSchema, topSchema } from "../../src/config/schema.ts";
 import { generate } from "../../src/gen.ts";
@@ -12,9 +12,11 @@ const ROOT = join(import.meta.dir, "../..");
 const CONFIGS = join(ROOT, "configs");
 const ENV = { POD_NAMESPACE: "shop", POD_NAME: "web-0", ALERTS_TOKEN: "t", API_KEY: "k" };
 
+const sinks = await loadSinks();
+const generated = await generate(ROOT);
+
 describe("generated files are what `bun run gen` writes", () => {
-  for (const [path, text] of generate(ROOT))
-    test(path, () => expect(readFileSync(join(ROOT, path), "utf8")).toBe(text));
+  for (const [path, text] of generated) test(path, () => expect(readFileSync(join(ROOT, path), "utf8")).toBe(text));
 });
 
 describe("examples", () => {

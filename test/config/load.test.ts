@@ -255,7 +255,7 @@ describe("a template's fault is told in its place", () => {
     const { findings } = parseConfig(yaml, {
       file: "c",
       env: { FOO: "longer" },
-      checkTemplate: () => [{ code: "c", line, column, message: "x" }],
+      templateCheck: () => () => [{ code: "c", line, column, message: "x" }],
     });
     return findings.map((finding) => [finding.line, finding.column, finding.message]);
   };

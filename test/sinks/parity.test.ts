@@ -1,7 +1,7 @@
 /** In compat, the same event is the same bytes on the wire as the exporter was seen to send. */
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
-import { sinks } from "../../sinks/index.ts";
+import { loadSinks } from "../../sinks/index.ts";
 import { fields } from "../../src/config/fields.ts";
 import type { Event } from "../../src/event.ts";
 import { compileForEvent } from "../../src/event-data.ts";
@@ -11,6 +11,7 @@ import { sprig } from "../../src/template/funcs/sprig.ts";
 import { recordingLogger } from "../contract.ts";
 import { rawServer } from "../wire/raw-server.ts";
 
+const sinks = await loadSinks();
 const recorded = (name: string) => readFileSync(`${import.meta.dir}/../fixtures/exporter/${name}`, "utf8").trim();
 const line = recorded("stdout-sink.jsonl");
 const event: Event = { id: "uid.101", objectKey: "poduid-1", ...JSON.parse(line) };
