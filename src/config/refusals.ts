@@ -55,6 +55,11 @@ function isMissing(issue: Issue, base: Path, decoder: Decoder): boolean {
 
 const keys = (issue: Issue): Path => issue.path.map((part) => (typeof part === "symbol" ? String(part) : part));
 
+function nameOf(path: Path): string {
+  const last = path.at(-1);
+  return typeof last === "number" ? `an item of \`${path.findLast((key) => typeof key === "string")}\`` : `\`${last}\``;
+}
+
 /** Adds a finding for each issue; `fatal` says which of them leave nothing to run. */
 export function reportIssues(
   issues: readonly Issue[],
@@ -65,7 +70,7 @@ export function reportIssues(
 ): void {
   for (const issue of issues) {
     let path = [...base, ...keys(issue)];
-    const name = `\`${path.at(-1)}\``;
+    const name = nameOf(path);
     const missing = isMissing(issue, base, decoder);
     while (path.length > 0 && !decoder.nodes.has(pathKey(path))) path = path.slice(0, -1);
     const node = decoder.nodes.get(pathKey(path));
@@ -168,6 +173,9 @@ function describe(node: Node | undefined, hidden: boolean): string {
 }
 
 function placeholderHint(node: Node | undefined): { hint?: string } {
+  if (node?.kind === "scalar" && node.style === "plain" && /^[\w.-]+\uFF1A/.test(node.text)) {
+    return { hint: "`：` is a full-width colon; write `:` and a space" };
+  }
   if (node?.kind !== "map" || !node.flow) return {};
   return node.entries.every((entry) => entry.value.kind === "scalar" && entry.value.value === null)
     ? { hint: "`{` starts a map in YAML; quote the value if it is text" }

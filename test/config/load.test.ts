@@ -398,3 +398,14 @@ test.each([
   const codes = (yaml: string) => parse(yaml).findings.map(({ code, line, column }) => [code, line, column]);
   expect(codes(text)).toEqual(codes(text.replaceAll("\r", "")));
 });
+
+test("an item of a list is called so, and a full-width colon in it is named", () => {
+  const { findings } = parseConfig("route:\n  match:\n    - receiver：dump\n", { file: "c.yaml", env: {} });
+  expect(findings.filter(({ code }) => code === "wrong-type")).toMatchObject([
+    {
+      line: 3,
+      message: 'an item of `match` must be a map, not the text "receiver：dump"',
+      hint: "`：` is a full-width colon; write `:` and a space",
+    },
+  ]);
+});
