@@ -37,3 +37,27 @@ export async function loadSinks(names: readonly string[] = SINK_NAMES): Promise<
   const modules = await Promise.all(wanted.map((name) => SINKS[name]?.()));
   return modules.flatMap((module) => (module === undefined ? [] : [module.default]));
 }
+
+export const sinks: readonly SinkDefinition[] = [
+  elasticsearch,
+  eventbridge,
+  file,
+  firehose,
+  inMemory,
+  kinesis,
+  loki,
+  opensearch,
+  opscenter,
+  opsgenie,
+  pipe,
+  redis,
+  s3,
+  slack,
+  sns,
+  sqs,
+  stdout,
+  syslog,
+  teams,
+  udp,
+  webhook,
+];

@@ -2,8 +2,6 @@
 
 /** Receivers of the exporter (and its forks) that Petrel cannot deliver to yet, by every spelling seen. */
 export const ABSENT_SINKS: Readonly<Record<string, string>> = {
-  opsgenie: "opsgenie",
-  teams: "teams",
   pubsub: "pubsub",
   bigquery: "bigquery",
   clickhouse: "clickhouse",
@@ -127,7 +125,7 @@ export const ALIASES: Readonly<Record<string, readonly string[]>> = {
   url: ["endpoint"],
   endpoint: ["url"],
   webhookurl: ["url", "endpoint"],
-  webhook: ["url"],
+  webhook: ["url", "endpoint"],
   text: ["message"],
   extralabels: ["streamLabels"],
   apikey: ["apiKey"],

@@ -132,3 +132,9 @@ test("elasticsearch and opensearch, but for the date of sending", async () => {
   });
   await expectParity("opensearch", "/idx2/mytype", (url) => ({ hosts: [url], index: "idx2", type: "mytype" }));
 });
+
+test("teams and opsgenie", async () => {
+  await expectParity("teams", "/teams", (url) => ({ endpoint: `${url}/teams`, headers: { "X-T": "{{ .Reason }}" } }));
+  const alert = { apiKey: "k", message: "m {{ .Reason }}" };
+  await expectParity("opsgenie", "/v2/alerts", (url) => ({ ...alert, URL: url.replace("http://", "") }));
+});

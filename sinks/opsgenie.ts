@@ -1,0 +1,86 @@
+/** Opsgenie, and Jira Service Management, which takes the same alerts. */
+import type { Event } from "../src/event.ts";
+import { defineSink, type TemplateText } from "../src/sink.ts";
+import { alertAddress, alertJson } from "../src/wire/opsgenie.ts";
+import { openHttp } from "../src/wire/sink-http.ts";
+
+export default defineSink({
+  name: "opsgenie",
+  title: "Opsgenie and Jira Service Management",
+  summary: "Creates an alert for each event; updates of an event only raise the count of its alert.",
+  config: (field) =>
+    field.object({
+      apiKey: field.secret().describe("Key of an API integration."),
+      service: field
+        .choice(["opsgenie", "jsm"])
+        .default("opsgenie")
+        .describe("`jsm`: Jira Service Management, Opsgenie's successor, with its own integration's key."),
+      URL: field
+        .text()
+        .optional()
+        .describe("Host or base URL of the API; in the EU Opsgenie's is `api.eu.opsgenie.com`."),
+      message: field.template().default("{{ .Reason }}: {{ .Message }}").describe("Message; 130 characters are kept."),
+      alias: field
+        .template()
+        .optional()
+        .describe("What makes an alert the same while it is open; by default the event's uid."),
+      description: field.template().optional().describe("Description."),
+      priority: field.template().default("P3").describe("P1 to P5."),
+      tags: field.templateList().default([]).describe("Tags, 20 at most."),
+      details: field.templates().default({}).describe("Custom properties."),
+      entity: field.template().optional().describe("What the alert is about."),
+      source: field.template().optional().describe("Where it comes from; by default the API's address of Petrel."),
+      ...field.connection(),
+    }),
+  example: {
+    apiKey: { env: "OPSGENIE_API_KEY" },
+    message: "{{ .Reason }}: {{ .InvolvedObject.Namespace }}/{{ .InvolvedObject.Name }}",
+    description: "{{ .Message }}",
+    priority: '{{ if eq .Type "Warning" }}P3{{ else }}P5{{ end }}',
+  },
+  batch: { count: 1 },
+  updates: "countDoubles",
+  create(config, context) {
+    const { compat } = context;
+    const key = context.secret(config.apiKey);
+    const optional = (text: TemplateText | undefined) => (text === undefined ? () => "" : context.template(text));
+    const part = {
+      message: context.template(config.message),
+      alias: config.alias === undefined && !compat ? uidOf : optional(config.alias),
+      description: optional(config.description),
+      entity: optional(config.entity),
+      source: optional(config.source),
+      priority: context.template(config.priority),
+    };
+    const tags = config.tags.map((tag) => context.template(tag));
+    const details = context.layout(config.details);
+    const url = `${alertAddress(config.URL, config.service, compat)}/v2/alerts`;
+    const http = openHttp(config, context);
+    const bodyOf = (event: Event) => {
+      const alert = {
+        ...{ message: part.message(event) || event.reason || "-", alias: part.alias(event) },
+        ...{ description: part.description(event), entity: part.entity(event), source: part.source(event) },
+        ...{ priority: part.priority(event), tags: tags.map((tag) => tag(event)) },
+        details: details(event) as Record<string, string>,
+      };
+      return alertJson(alert, !compat) + (compat ? "\n" : "");
+    };
+    return {
+      render: ([event]) => ({ body: bodyOf(event) }),
+      async deliver([event], signal) {
+        const headers = [
+          ["Content-Type", "application/json; charset=utf-8"],
+          ["Accept", "application/json"],
+          ["Authorization", `GenieKey ${key.reveal()}`],
+        ] as const;
+        await http.send({ method: "POST", url, headers, body: bodyOf(event), signal });
+      },
+      check: (signal) => http.reach(url, signal),
+      async [Symbol.asyncDispose]() {
+        http[Symbol.dispose]();
+      },
+    };
+  },
+});
+
+const uidOf = (event: Event) => event.metadata.uid || event.id;
