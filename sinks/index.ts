@@ -11,11 +11,13 @@ const SINKS: Readonly<Record<string, Load>> = {
   eventbridge: () => import("./eventbridge.ts"),
   file: () => import("./file.ts"),
   firehose: () => import("./firehose.ts"),
+  grafana: () => import("./grafana.ts"),
   inMemory: () => import("./in-memory.ts"),
   kinesis: () => import("./kinesis.ts"),
   loki: () => import("./loki.ts"),
   opensearch: () => import("./opensearch.ts"),
   opscenter: () => import("./opscenter.ts"),
+  opsgenie: () => import("./opsgenie.ts"),
   pipe: () => import("./pipe.ts"),
   redis: () => import("./redis.ts"),
   s3: () => import("./s3.ts"),
@@ -24,6 +26,7 @@ const SINKS: Readonly<Record<string, Load>> = {
   sqs: () => import("./sqs.ts"),
   stdout: () => import("./stdout.ts"),
   syslog: () => import("./syslog.ts"),
+  teams: () => import("./teams.ts"),
   udp: () => import("./udp.ts"),
   webhook: () => import("./webhook.ts"),
 };
@@ -37,27 +40,3 @@ export async function loadSinks(names: readonly string[] = SINK_NAMES): Promise<
   const modules = await Promise.all(wanted.map((name) => SINKS[name]?.()));
   return modules.flatMap((module) => (module === undefined ? [] : [module.default]));
 }
-
-export const sinks: readonly SinkDefinition[] = [
-  elasticsearch,
-  eventbridge,
-  file,
-  firehose,
-  inMemory,
-  kinesis,
-  loki,
-  opensearch,
-  opscenter,
-  opsgenie,
-  pipe,
-  redis,
-  s3,
-  slack,
-  sns,
-  sqs,
-  stdout,
-  syslog,
-  teams,
-  udp,
-  webhook,
-];

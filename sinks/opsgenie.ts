@@ -1,8 +1,8 @@
 /** Opsgenie, and Jira Service Management, which takes the same alerts. */
 import type { Event } from "../src/event.ts";
-import { defineSink, type TemplateText } from "../src/sink.ts";
+import { defineSink } from "../src/sink.ts";
 import { alertAddress, alertJson } from "../src/wire/opsgenie.ts";
-import { openHttp } from "../src/wire/sink-http.ts";
+import { openHttp, templatedTexts } from "../src/wire/sink-http.ts";
 
 export default defineSink({
   name: "opsgenie",
@@ -43,27 +43,16 @@ export default defineSink({
   create(config, context) {
     const { compat } = context;
     const key = context.secret(config.apiKey);
-    const optional = (text: TemplateText | undefined) => (text === undefined ? () => "" : context.template(text));
-    const part = {
-      message: context.template(config.message),
-      alias: config.alias === undefined && !compat ? uidOf : optional(config.alias),
-      description: optional(config.description),
-      entity: optional(config.entity),
-      source: optional(config.source),
-      priority: context.template(config.priority),
-    };
+    const { message, alias, description, entity, source, priority } = config;
+    const texts = templatedTexts({ message, alias, description, entity, source, priority }, context);
     const tags = config.tags.map((tag) => context.template(tag));
-    const details = context.layout(config.details);
+    const details = templatedTexts(config.details, context);
     const url = `${alertAddress(config.URL, config.service, compat)}/v2/alerts`;
     const http = openHttp(config, context);
     const bodyOf = (event: Event) => {
-      const alert = {
-        ...{ message: part.message(event) || event.reason || "-", alias: part.alias(event) },
-        ...{ description: part.description(event), entity: part.entity(event), source: part.source(event) },
-        ...{ priority: part.priority(event), tags: tags.map((tag) => tag(event)) },
-        details: details(event) as Record<string, string>,
-      };
-      return alertJson(alert, !compat) + (compat ? "\n" : "");
+      const own = { ...texts(event), details: details(event), tags: tags.map((tag) => tag(event)) };
+      const same = own.alias || (compat ? "" : event.metadata.uid || event.id);
+      return alertJson({ ...own, message: own.message || event.reason || "-", alias: same }, !compat);
     };
     return {
       render: ([event]) => ({ body: bodyOf(event) }),
@@ -73,7 +62,7 @@ export default defineSink({
           ["Accept", "application/json"],
           ["Authorization", `GenieKey ${key.reveal()}`],
         ] as const;
-        await http.send({ method: "POST", url, headers, body: bodyOf(event), signal });
+        await http.send({ method: "POST", url, headers, body: `${bodyOf(event)}${compat ? "\n" : ""}`, signal });
       },
       check: (signal) => http.reach(url, signal),
       async [Symbol.asyncDispose]() {
@@ -82,5 +71,3 @@ export default defineSink({
     };
   },
 });
-
-const uidOf = (event: Event) => event.metadata.uid || event.id;

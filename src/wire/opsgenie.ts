@@ -29,7 +29,9 @@ export function alertJson(alert: Alert, cut: boolean): string {
   const text = (value: string, max: number) => (value === "" ? undefined : cut ? clipped(value, max) : value);
   const labels = tags.map((tag) => text(tag, MAX_TAG)).filter((tag) => tag !== undefined);
   const each = Math.floor(MAX_DETAILS / Math.max(1, Object.keys(details).length));
-  const properties = Object.entries(details).map(([name, value]) => [name, text(value, each) ?? ""] as const);
+  const properties = Object.entries(details)
+    .sort(byName)
+    .map(([name, value]) => [name, text(value, each) ?? ""] as const);
   return JSON.stringify({
     message: text(alert.message, LIMITS.message),
     alias: text(alert.alias, LIMITS.alias),
@@ -41,6 +43,8 @@ export function alertJson(alert: Alert, cut: boolean): string {
     priority: alert.priority,
   });
 }
+
+const byName = ([a]: readonly [string, string], [b]: readonly [string, string]) => (a < b ? -1 : 1);
 
 /** The base of the API. The predecessor took a host, and spoke plain HTTP to one without `api` in its name. */
 export function alertAddress(given: string | undefined, service: keyof typeof ADDRESSES, compat: boolean): string {

@@ -22,11 +22,11 @@ export interface Credentials {
   readonly bearerToken?: SecretInput | undefined;
 }
 
-/** The Authorization header, read anew for each request, because secrets change; undefined without credentials. */
+/** The Authorization header, read anew for each request, because secrets change; undefined without (or with empty) credentials. */
 export function authorization(config: Credentials, context: SinkContext): () => string | undefined {
   const { username } = config;
   const password = config.password === undefined ? undefined : context.secret(config.password);
-  const token = config.bearerToken === undefined ? undefined : context.secret(config.bearerToken);
+  const token = config.bearerToken ? context.secret(config.bearerToken) : undefined;
   if (token) return () => `Bearer ${token.reveal()}`;
   if (!username) return () => undefined;
   return () => `Basic ${Buffer.from(`${username}:${password?.reveal() ?? ""}`).toString("base64")}`;
@@ -42,6 +42,17 @@ export function templatedHeaders(
     compiled.map(
       ([name, value, text]) => [name, context.compat ? attempt(value, event, String(text)) : value(event)] as const,
     );
+}
+
+/** Renders all of them; what has no template is empty. */
+export function templatedTexts<K extends string>(
+  templates: Readonly<Record<K, TemplateText | undefined>>,
+  context: SinkContext,
+): (event: Event) => Readonly<Record<K, string>> {
+  const compiled = Object.entries<TemplateText | undefined>(templates).map(
+    ([name, text]) => [name, text === undefined ? () => "" : context.template(text)] as const,
+  );
+  return (event) => Object.fromEntries(compiled.map(([name, text]) => [name, text(event)])) as Record<K, string>;
 }
 
 function attempt(render: (event: Event) => string, event: Event, text: string): string {

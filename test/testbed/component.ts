@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { aws } from "./aws.ts";
 import type { Definition, Plan } from "./definition.ts";
 import { gotemplate } from "./gotemplate.ts";
+import { graphite } from "./graphite.ts";
 import { kafka } from "./kafka.ts";
 import { kube } from "./kube.ts";
 import { loki } from "./loki.ts";
@@ -23,6 +24,7 @@ import { rsyslog, syslogNg } from "./syslog.ts";
 export const COMPONENTS: readonly Definition[] = [
   kube,
   elasticsearch,
+  graphite,
   loki,
   opensearch,
   rsyslog,
