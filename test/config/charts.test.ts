@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { sinks } from "../../sinks/index.ts";
+import { loadSinks } from "../../sinks/index.ts";
 import stdout from "../../sinks/stdout.ts";
 import { parseConfig } from "../../src/config/load.ts";
 import type { Config } from "../../src/config/types.ts";
@@ -14,6 +14,7 @@ import { compileRoute } from "../../src/pipeline/route.ts";
 const read = (name: string) => readFileSync(join(import.meta.dir, "../fixtures/charts", name), "utf8");
 
 const ENV = { ELASTIC_API_KEY: "k" };
+const sinks = await loadSinks();
 
 /** Sinks that may not be there yet; what is tested here does not wait for them. */
 const STAND_INS = ["opsgenie", "slack", "kafka", "pubsub", "eventbridge", "firehose", "prometheus"]
