@@ -1,4 +1,5 @@
 /** The port of metrics and health: `/metrics`, `/-/healthy`, `/-/ready`, and nothing that changes anything. */
+import { type BasicAuth, createBasicAuth } from "./basic-auth.ts";
 import { UsageError } from "./errors.ts";
 import type { Logger } from "./logger.ts";
 import type { Metrics } from "./metrics.ts";
@@ -22,6 +23,8 @@ export interface ListenerOptions {
   readonly ready: Probe;
   readonly logger: Logger;
   readonly tls?: ListenerTls;
+  /** bcrypt hash by user; with them nothing is served to others. */
+  readonly users?: Readonly<Record<string, string>>;
   readonly now?: () => number;
 }
 
@@ -60,6 +63,13 @@ export function startListener(options: ListenerOptions): Listener {
     }
   }
 
+  const authorized = options.users && createBasicAuth(options.users);
+
+  async function answerUsers(request: Request, auth: BasicAuth): Promise<Response> {
+    if (await auth(request.headers.get("authorization"))) return answer(request);
+    return text("unauthorized\n", 401, { "www-authenticate": "Basic" });
+  }
+
   try {
     const server = Bun.serve({
       port,
@@ -74,7 +84,7 @@ export function startListener(options: ListenerOptions): Listener {
           ...(tls.clientCa !== undefined && { ca: tls.clientCa, requestCert: true, rejectUnauthorized: true }),
         },
       }),
-      fetch: answer,
+      fetch: authorized ? (request) => answerUsers(request, authorized) : answer,
       error(error) {
         logger.error("a request to the metrics port failed", { error });
         return text("internal error\n", 500);

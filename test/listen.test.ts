@@ -142,8 +142,7 @@ function loaded(yaml: string): ReturnType<typeof loadWebConfig> {
 const CERTIFICATE = "tls_server_config: {cert_file: server.crt, key_file: server.key";
 
 test("a web config gives TLS", async () => {
-  const tls = loaded(`${CERTIFICATE}}`);
-  const { port } = listen({ ...(tls && { tls }) });
+  const { port } = listen(loaded(`${CERTIFICATE}}`));
   const response = await fetch(`https://localhost:${port}/-/healthy`, {
     tls: { ca: pem("ca.crt") },
     signal: AbortSignal.timeout(5_000),
@@ -152,8 +151,9 @@ test("a web config gives TLS", async () => {
 });
 
 test("with client_ca_file only clients with its certificates are served", async () => {
-  const tls = loaded(`${CERTIFICATE}, client_ca_file: ca.crt, client_auth_type: RequireAndVerifyClientCert}`);
-  const { port } = listen({ ...(tls && { tls }) });
+  const { port } = listen(
+    loaded(`${CERTIFICATE}, client_ca_file: ca.crt, client_auth_type: RequireAndVerifyClientCert}`),
+  );
   const ask = (client: object) =>
     fetch(`https://localhost:${port}/-/healthy`, {
       tls: { ca: pem("ca.crt"), ...client },
@@ -167,17 +167,34 @@ test("with client_ca_file only clients with its certificates are served", async 
   expect(await ask({ cert: pem("other-client.crt"), key: pem("other-client.key") })).toBe("refused");
 });
 
+test("with basic_auth_users only they are served, whatever the path", async () => {
+  const hash = Bun.password.hashSync("hunter2", { algorithm: "bcrypt", cost: 4 }).replace("$2b$", "$2y$");
+  const { port } = listen(loaded(`basic_auth_users: {alice: '${hash}'}`));
+  const ask = async (user: string | undefined) => {
+    const headers = user === undefined ? {} : { authorization: `Basic ${btoa(user)}` };
+    const response = await fetch(`http://127.0.0.1:${port}/-/healthy`, { headers, signal: AbortSignal.timeout(5_000) });
+    return `${response.status} ${response.headers.get("www-authenticate")}`;
+  };
+  expect(await ask("alice:hunter2")).toBe("200 null");
+  expect(await ask("alice:hunter2")).toBe("200 null");
+  for (const wrong of [undefined, "alice:hunter3", "bob:hunter2", "__proto__:x", "alice", "alice:hunter2 "]) {
+    expect(await ask(wrong)).toBe("401 Basic");
+  }
+});
+
 test.each([
   ["", undefined],
   ["tls_server_config: {cert_file: server.crt}", "needs both cert_file and key_file"],
+  ["tls_server_config: [", "is not valid YAML"],
+  ["foo: bar", "foo is not supported"],
   ["tls_server_config: {cert_file: missing.crt, key_file: server.key}", "cannot be read (ENOENT)"],
-  ["basic_auth_users: {alice: $2y$10$abc}", "basic_auth_users is not supported"],
+  ["basic_auth_users: {alice: $2y$10$abc}", "basic_auth_users.alice is no bcrypt hash"],
   [`${CERTIFICATE}, client_auth_type: VerifyClientCertIfGiven}`, "client_auth_type: VerifyClientCertIfGiven is not"],
   [`${CERTIFICATE}, client_ca_file: ca.crt}`, "belong together"],
   [`${CERTIFICATE}, min_version: TLS13}`, "min_version: TLS13 is not supported"],
   [`${CERTIFICATE}, min_version: TLS12, max_version: ""}\nhttp_server_config: {http2: false}`, "PEM"],
 ])("web config %p", (yaml, result) => {
-  if (result === undefined) expect(loaded(yaml)).toBeUndefined();
-  else if (result === "PEM") expect(loaded(yaml)).toEqual({ cert: pem("server.crt"), key: pem("server.key") });
+  if (result === undefined) expect(loaded(yaml)).toEqual({});
+  else if (result === "PEM") expect(loaded(yaml).tls).toEqual({ cert: pem("server.crt"), key: pem("server.key") });
   else expect(() => loaded(yaml)).toThrow(result);
 });

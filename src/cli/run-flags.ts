@@ -24,7 +24,7 @@ ends it at once. SIGHUP changes nothing: a changed config needs a restart.
   --kubeconfig FILE          credentials; else in-cluster, else $KUBECONFIG, else ~/.kube/config
   --context NAME             context of the kubeconfig; else its current one
   --metrics-address ADDRESS  /metrics, /-/healthy and /-/ready listen here (:2112)
-  --metrics-tls-config FILE  certificate and key for that, as Prometheus' web config spells them
+  --metrics-tls-config FILE  certificates and users for that, as Prometheus' web config has them
   --compat exporter          reproduce kubernetes-event-exporter's quirks; none: do not
   --log-level LEVEL          debug, info, warn, error … instead of the config's logLevel
   --log-format FORMAT        json or pretty instead of the config's logFormat

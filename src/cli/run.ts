@@ -55,7 +55,7 @@ export const command: Command = {
       logger,
       healthy: () => petrel?.unhealthy(),
       ready: () => (petrel ? petrel.unready() : "starting"),
-      ...(await tlsOf(flags["metrics-tls-config"])),
+      ...(await webConfig(flags["metrics-tls-config"])),
     });
     try {
       const credentials = await loadCredentials({
@@ -101,11 +101,10 @@ function tell(findings: readonly Finding[], logger: RootLogger): void {
   }
 }
 
-async function tlsOf(path: string) {
+async function webConfig(path: string) {
   if (path === "") return {};
   const { loadWebConfig } = await import("../web-config.ts");
-  const tls = loadWebConfig(path);
-  return tls ? { tls } : {};
+  return loadWebConfig(path);
 }
 
 function aborted(signal: AbortSignal): Promise<void> {
