@@ -23,6 +23,7 @@ const SINKS: Readonly<Record<string, Load>> = {
   s3: () => import("./s3.ts"),
   slack: () => import("./slack.ts"),
   sns: () => import("./sns.ts"),
+  splunk: () => import("./splunk.ts"),
   sqs: () => import("./sqs.ts"),
   stdout: () => import("./stdout.ts"),
   syslog: () => import("./syslog.ts"),
