@@ -1,6 +1,7 @@
 /** Reference docs out of the schemas: YAML with the defaults as values and the descriptions as comments. */
 import { stringify } from "yaml";
 import { z } from "zod";
+import { DIFFERENCES } from "./compat-list.ts";
 import { unwrap } from "./config/decode.ts";
 import { fields } from "./config/fields.ts";
 import { formatDuration } from "./config/format.ts";
@@ -152,7 +153,11 @@ ${fenced("# yaml-language-server: $schema=./schema.json\n")}
 * Durations: \`250ms\`, \`30s\`, \`1h30m\`, or a number of seconds. Sizes: \`500kB\`, \`16MiB\`, or a number of bytes.
 * Secrets: text, \`{ env: NAME }\` or \`{ file: /path }\`; files are read again when they change.
 * Patterns are RE2 (the syntax of Go's \`regexp\`), match anywhere in the text, and mind upper and lower case.
-* Templates are Go templates over the event: \`{{ .InvolvedObject.Name }}\`.
+* Templates are Go templates over the event: \`{{ .InvolvedObject.Name }}\`, with all functions of
+  [sprig](https://masterminds.github.io/sprig/). In a receiver with \`language: eta\`, or in \`{ eta: TEXT }\`, they are
+  [eta](https://eta.js.org): \`<%= it.involvedObject.name %>\`, where \`it\` is the event under its JSON names. eta is
+  JavaScript: it runs what the config's author wrote, with all that Petrel may do and outside the limits of
+  \`template\`. \`petrel check\` compiles it and does not run it; \`template: { allow: [env, crypto] }\` forbids it.
 * Keys that begin with \`x-\` are ignored: a place for anchors.
 
 ## Top level
@@ -172,6 +177,14 @@ ${fenced(`route:\n${shapeYaml(route, "  ")}`)}
 All conditions must hold; an absent one always does.
 
 ${fenced(shapeYaml(ruleSchema.shape))}
+## As kubernetes-event-exporter, or better
+
+\`compat: exporter\` reproduces what that program does, and exactly this; what it loses, delays, leaks or hides is not
+reproduced.
+
+| | \`compat: exporter\` | otherwise |
+| --- | --- | --- |
+${DIFFERENCES.map(({ about, exporter, petrel }) => `| ${about} | ${exporter} | ${petrel} |\n`).join("")}
 ## Receivers
 
 Each has a name, one sink ([sinks/README.md](../sinks/README.md)), and any of these:
