@@ -39,6 +39,7 @@ export default defineSink({
     priority: '{{ if eq .Type "Warning" }}P3{{ else }}P5{{ end }}',
   },
   batch: { count: 1 },
+  wholeEvent: false,
   updates: "countDoubles",
   create(config, context) {
     const { compat } = context;

@@ -1,5 +1,5 @@
 /** Slack, by a bot's token or by an incoming webhook. */
-import { ConfigError, DeliveryError } from "../src/errors.ts";
+import { DeliveryError } from "../src/errors.ts";
 import { defineSink, type TemplateText } from "../src/sink.ts";
 import { clipped, openHttp } from "../src/wire/sink-http.ts";
 import { createThreads, escaped, escapedEvent, judgeHook, slackApi, type Thread } from "../src/wire/slack.ts";
@@ -51,13 +51,12 @@ export default defineSink({
     threadKey: "{{ .InvolvedObject.UID }}",
   },
   batch: { count: 1 },
+  wholeEvent: false,
   updates: "countDoubles",
   create(config, context) {
     const { compat } = context;
     const token = config.token ? context.secret(config.token) : undefined;
     const hook = token || config.url === undefined ? undefined : context.secret(config.url);
-    if (!token && !hook)
-      throw new ConfigError("slack needs `token` and `channel`, or the `url` of an incoming webhook");
     if (config.cache) context.log.warn("slack.cache is not used yet: threads are kept in memory");
     const optional = (text: TemplateText | undefined) => (text === undefined ? () => "" : context.template(text));
     const part = {
@@ -100,7 +99,7 @@ export default defineSink({
         ...(attached && { attachments: [attachment] }),
       };
     };
-    const call = slackApi(http, config.apiUrl, () => token?.reveal() ?? "", compat);
+    const call = slackApi(http, config.apiUrl, () => token?.reveal(), compat);
     /** The message is there: a reaction that fails must not send it again. */
     const complete = async (thread: Thread, signal: AbortSignal) => {
       const reaction = { channel: thread.channel, timestamp: thread.ts, name: config.completionEmoji };

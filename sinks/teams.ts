@@ -33,6 +33,7 @@ export default defineSink({
     layout: { namespace: "{{ .InvolvedObject.Namespace }}", count: "{{ .Count }}" },
   },
   batch: { count: 1 },
+  wholeEvent: false,
   updates: "countDoubles",
   create(config, context) {
     const { compat } = context;

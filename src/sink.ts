@@ -92,6 +92,8 @@ export interface SinkDefinition<C extends z.ZodObject = z.ZodObject> {
   readonly concurrency?: number;
   /** The destination may take some events of a batch and refuse others; a batch then holds one event per object. */
   readonly partial?: boolean;
+  /** Without a layout the whole event is sent, with its object's metadata, which is then looked up. Default true. */
+  readonly wholeEvent?: boolean;
   /** Default of the receiver key `updates`: `all` for stores and streams, `countDoubles` for people. */
   readonly updates: "all" | "countDoubles";
   create(config: z.output<C>, context: SinkContext): Sink | Promise<Sink>;

@@ -2,6 +2,7 @@
 import type { Decoder } from "./decoder.ts";
 import { lintPattern } from "./lint-patterns.ts";
 import { lintRoute } from "./lint-route.ts";
+import { lintSink } from "./lint-sinks.ts";
 import { type CheckTemplate, lintTemplate } from "./lint-templates.ts";
 import type { ReadReceiver } from "./receivers.ts";
 import type { Route } from "./schema.ts";
@@ -27,7 +28,7 @@ export function lint(linted: Linted): void {
   }
   lintTop(linted);
   if (linted.keys.has("route")) lintRoute(linted.route, linted.receivers, decoder);
-  for (const receiver of linted.receivers) lintLokiPush(receiver, decoder);
+  for (const receiver of linted.receivers) lintSink(receiver, decoder);
 }
 
 function lintTop({ root, keys, receivers, decoder: { findings } }: Linted): void {
@@ -95,22 +96,3 @@ function lintTop({ root, keys, receivers, decoder: { findings } }: Linted): void
 
 const isNone = (node: Node) =>
   node.kind === "scalar" ? node.text === "" || node.value === null : node.kind === "list" && node.items.length === 0;
-
-/** https://grafana.com/docs/loki/latest/reference/loki-http-api/#ingest-logs */
-function lintLokiPush({ config, at }: ReadReceiver, { findings }: Decoder): void {
-  if (config?.sink !== "webhook" || !/\/loki\/api\/v1\/push\/?$/.test(String(config.config.endpoint))) return;
-  const { layout } = config.config;
-  const streams = typeof layout === "object" && layout !== null && "streams" in layout ? layout.streams : undefined;
-  const proper =
-    Array.isArray(streams) &&
-    streams.every((one) => Array.isArray(one?.values) && one.values.every((value: unknown) => Array.isArray(value)));
-  if (proper) return;
-  findings.add({
-    severity: "warning",
-    code: "loki-push",
-    at,
-    message:
-      "this endpoint is Loki's, which refuses a body that is not `streams: [{ stream: {…}, values: [[TIME, LINE]] }]`",
-    hint: "give the webhook a `layout` of this shape, each value in a list of its own",
-  });
-}

@@ -52,13 +52,15 @@ function endAfter(template: string, what: string, from: number): number {
   return at < 0 ? template.length : at + what.length;
 }
 
-export function planEnrichment(config: Config): Enrichment {
+/** `sendsWhole`: whether a sink of this name sends the whole event where there is no layout. */
+export function planEnrichment(config: Config, sendsWhole: (sink: string) => boolean = () => true): Enrichment {
   const none = { possible: false, needed: () => false, receivers: config.receivers.map(() => false), route: false };
   if (config.omitLookup) return none;
-  const receivers = config.receivers.map(({ config: settings }) => {
+  const receivers = config.receivers.map(({ sink, config: settings }) => {
     const { layout } = settings;
     // Without a layout the payload is the whole event, metadata of the object included.
-    const whole = typeof layout !== "object" || layout === null || Object.keys(layout).length === 0;
+    const whole =
+      sendsWhole(sink) && (typeof layout !== "object" || layout === null || Object.keys(layout).length === 0);
     return whole || stringsOf(settings).some(readsObjectMetadata);
   });
   const rules = rulesThatAsk(config.route);

@@ -87,7 +87,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
   const compat = config.compat === "exporter";
   const names = config.receivers.map((receiver) => receiver.name);
   const router = compileRoute(config.route, names, { compat });
-  const enrichment = planEnrichment(config);
+  const enrichment = planEnrichment(config, (sink) => options.sinks.get(sink)?.wholeEvent ?? true);
   const seen = createSeen();
   const maxAgeMs = config.maxEventAgeSeconds * 1_000;
   const receivers: Receiver[] = [];

@@ -1,5 +1,5 @@
 /** What Slack says and wants to hear. */
-import type { Reason } from "../errors.ts";
+import { DeliveryError, type Reason } from "../errors.ts";
 import type { Event } from "../event.ts";
 import type { Http, HttpResponse, Judgement } from "./http.ts";
 import { jsonObject } from "./sink-http.ts";
@@ -63,9 +63,10 @@ function escapedDeep(value: unknown): unknown {
 }
 
 /** Calls a method of the Web API and returns its answer; `form` sends the arguments and the token as the predecessor did. */
-export function slackApi(http: Http, base: string, token: () => string, form: boolean) {
+export function slackApi(http: Http, base: string, token: () => string | undefined, form: boolean) {
   return async (method: string, given: Readonly<Record<string, unknown>>, signal: AbortSignal) => {
     const secret = token();
+    if (!secret) throw new DeliveryError("unauthorized", "slack has no `token`, and no `url` of an incoming webhook");
     const [type, body, headers] = form
       ? (["application/x-www-form-urlencoded", formOf({ ...given, token: secret }), []] as const)
       : (["application/json; charset=utf-8", JSON.stringify(given), [["Authorization", `Bearer ${secret}`]]] as const);

@@ -358,6 +358,22 @@ const ROWS: readonly Row[] = [
     ),
     findings: [],
   },
+  {
+    name: "Loki without labels, and a body of Loki's as a line",
+    yaml: dump('loki: { url: "http://loki:3100", layout: { streams: [] } }'),
+    findings: ["3:11 warning loki-stream-labels", "3:11 warning loki-layout"],
+  },
+  {
+    name: "Loki by the keys that people invent",
+    yaml: dump('loki: { endpoint: "http://loki:3100", extraLabels: { a: b } }'),
+    findings: ["4:13 warning alias-key", "4:43 warning alias-key"],
+  },
+  {
+    name: "Slack without a token",
+    yaml: dump('slack: { channel: "#a" }'),
+    findings: ["3:11 error slack-no-address"],
+  },
+  { name: "Slack by webhook", yaml: dump('slack: { webhookUrl: "http://h/x" }'), findings: ["4:14 warning alias-key"] },
   // Values
   { name: "an undefined variable", yaml: `clusterName: \${NOPE}\n${REST}`, findings: ["1:14 warning env-undefined"] },
   { name: "a defined one", yaml: `clusterName: "a-\${TOKEN}-$TOKEN"\n${REST}`, findings: [] },

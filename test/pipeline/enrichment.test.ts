@@ -44,6 +44,18 @@ describe("a plan", () => {
       }),
     );
 
+  test("asks nothing for a sink that sends no whole event", () => {
+    const config = aConfig({
+      omitLookup: false,
+      receivers: [
+        aReceiver("a", { sink: "people", config: { message: "{{ .Reason }}" } }),
+        aReceiver("b", { sink: "people", config: { message: "{{ .InvolvedObject.Labels.app }}" } }),
+        aReceiver("c", { sink: "store" }),
+      ],
+    });
+    expect(planEnrichment(config, (sink) => sink === "store").receivers).toEqual([false, true, true]);
+  });
+
   test("asks for what a rule deep in the tree reads, of the kinds that it may match", () => {
     const asked = plan({ kind: "^Pod$", labels: { app: "x" } }, [{ a: "{{ .Reason }}" }]);
     expect(asked).toMatchObject({ possible: true, route: true, receivers: [false] });

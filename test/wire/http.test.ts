@@ -189,6 +189,27 @@ describe("answers", () => {
     expect(error.message.length).toBeLessThan(330);
   });
 
+  test("mean what the request's judge says, and quote neither its secrets nor its credentials", async () => {
+    const teapot = "HTTP/1.1 418 Teapot\r\nRetry-After: 2\r\nContent-Length: 30\r\n\r\nu:pass-word and b0dy-s3cret :)";
+    const judged = (judge: NonNullable<HttpRequest["judge"]>, answer = OK) =>
+      client().send(
+        post(serve(() => [answer]).port, {
+          ...{ judge, secrets: ["b0dy-s3cret"], headers: [["Authorization", `Basic ${btoa("u:pass-word")}`]] },
+        }),
+      );
+    expect((await judged(() => "taken", teapot)).status).toBe(418);
+    expect((await judged(() => [])).status).toBe(200);
+    expect((await judged(() => undefined)).text).toBe("ok");
+    expect(await refusalText(judged(() => undefined, teapot))).toMatch(/^rejected: .* answered 418/);
+    const whole = await refusalOf(judged(() => "quota", teapot));
+    expect([whole.reason as string, whole.retryAfterMs]).toEqual(["quota", 2_000]);
+    expect(whole.message).toEndWith('answered 418: "u:[secret] and [secret] :)"');
+    const refused = [{ index: 3, reason: "rejected", message: "b0dy-s3cret\nis bad" }] as const;
+    const partly = await refusalOf(judged(() => refused));
+    expect(partly.refused).toEqual([{ index: 3, reason: "rejected", message: "[secret] is bad" }]);
+    expect(partly.message).toEndWith(': 1 refused, the first with "[secret] is bad"');
+  });
+
   test("that are packed all the same are unpacked", async () => {
     const packed = Buffer.from(gzipSync("hello hello"));
     const head = `HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: ${packed.length}\r\n\r\n`;
