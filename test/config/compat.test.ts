@@ -3,22 +3,10 @@ import { describe, expect, test } from "bun:test";
 import { parseConfig } from "../../src/config/load.ts";
 import type { Config, Loaded, RouteConfig, RuleConfig } from "../../src/config/types.ts";
 import probe from "../fixtures/exporter/config-probe.json";
+import { OTHERWISE } from "./otherwise.ts";
 
 const load = (yaml: string, env: Record<string, string> = {}): Loaded =>
   parseConfig(yaml, { file: "config.yaml", env, compat: true });
-
-/** Petrel is kinder, or stricter, here; each with the reason. */
-const OTHERWISE: Readonly<Record<string, string>> = {
-  neg: "the exporter takes cacheSize: -5 and panics when it starts; refused at once",
-  "int to string": "logLevel: 5 is zerolog's panic, which is fatal here",
-  "stdout null": "accepted as stdout: {}; the exporter knows no such sink",
-  "two sinks": "goccy fails on a URL in a flow map; accepted, the first sink counts",
-  "no name": "left out: no rule can send to it",
-  "env pw": "goccy ignores a quote after a closing quote; refused",
-  inMemory: "only in tests",
-  kafka: "not a receiver of this version, and refused by its name",
-  syslog: "the exporter needs the server at its start",
-};
 
 /** What the probe printed of a config. */
 function printed({ logLevel, ...config }: Config) {
