@@ -20,7 +20,6 @@ import { aConfig, eventually, memorySink } from "./harness.ts";
 import { rawServer } from "./wire/raw-server.ts";
 
 const sinks = await loadSinks();
-
 const ROUTE = "route: { match: [{ receiver: a }] }\nreceivers: [{ name: a, stdout: {} }]\n";
 const load = (yaml: string, compat: boolean) => parseConfig(`${yaml}\n`, { file: "c", env: { A: "x" }, compat });
 const setting = (yaml: string, compat: boolean, key: "clusterName" | "maxEventAgeSeconds") =>

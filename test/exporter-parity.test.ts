@@ -3,7 +3,7 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { sinks } from "../sinks/index.ts";
+import { loadSinks } from "../sinks/index.ts";
 import stdout from "../sinks/stdout.ts";
 import { parseConfig } from "../src/config/load.ts";
 import type { RuleConfig } from "../src/config/types.ts";
@@ -17,6 +17,7 @@ import { OTHERWISE } from "./config/otherwise.ts";
 import { recordingLogger } from "./contract.ts";
 import { aConfig } from "./harness.ts";
 
+const sinks = await loadSinks();
 const read = (name: string) => readFileSync(join(import.meta.dir, "fixtures/exporter", name), "utf8").trim();
 const lines = (name: string) => read(name).split("\n");
 
