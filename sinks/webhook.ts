@@ -2,7 +2,7 @@
 import { gzipSync } from "bun";
 import type { Batch } from "../src/sink.ts";
 import { defineSink } from "../src/sink.ts";
-import { openHttp, templatedHeaders } from "../src/wire/sink-http.ts";
+import { authorization, openHttp, templatedHeaders } from "../src/wire/sink-http.ts";
 
 const MAX_BATCH = { count: 1_000, bytes: 4 * 1024 * 1024 } as const;
 
@@ -15,6 +15,7 @@ export default defineSink({
       endpoint: field.url().describe("Where to send. A user and password in it become Basic authorization."),
       method: field.choice(["POST", "PUT", "PATCH"]).default("POST").describe("HTTP method."),
       headers: field.headers().default({}).describe("Headers to add; their values are templates."),
+      ...field.credentials(),
       layout: field.layout().optional().describe("Fields to send instead of the whole event."),
       batch: field
         .object({
@@ -43,6 +44,8 @@ export default defineSink({
     // The predecessor added its users' Content-Type to its own, so that two lines went out.
     const sendsType = context.compat || !theirs.has("content-type");
     const sendsId = format === undefined && !theirs.has("idempotency-key");
+    // A header of the author's own goes before.
+    const credentials = theirs.has("authorization") ? () => undefined : authorization(config, context);
     const http = openHttp(config, context);
 
     const render = (batch: Batch) => {
@@ -66,6 +69,8 @@ export default defineSink({
       },
       async deliver(batch, signal) {
         const { body, headers: sent } = render(batch);
+        const said = credentials();
+        if (said !== undefined) sent.push(["Authorization", said]);
         if (config.gzip) sent.push(["Content-Encoding", "gzip"]);
         await http.send({
           method: config.method,

@@ -1,5 +1,6 @@
 /** `petrel render` */
 import { nearest } from "../config/nearest.ts";
+import { isSecretKey } from "../config/redact.ts";
 import type { Config, ReceiverConfig } from "../config/types.ts";
 import { UsageError } from "../errors.ts";
 import type { Rendered, Sink } from "../sink.ts";
@@ -19,7 +20,7 @@ Prints the payload, whether or not the route would send the event there. Nothing
 
   -c, --config FILE      the config (config.yaml)
   -o, --output FORMAT    text: the payload; json: one object per event and line, with "body" (text)
-                         and "headers", or "error"
+                         and "headers" (tokens as [secret]), or "error"
   --compat exporter      the shapes of kubernetes-event-exporter
   --kubeconfig FILE, --context NAME    for an EVENT in the cluster
 
@@ -68,8 +69,18 @@ function render(item: ReadEvent, sink: Sink): Rendered | { readonly error: strin
   if ("problem" in item) return { error: item.problem };
   try {
     const { body, headers } = sink.render([item.event]);
-    return { body, headers: headers ?? {} };
+    return { body, headers: withoutSecrets(headers ?? {}) };
   } catch (error) {
     return { error: error instanceof Error ? error.message : String(error) };
   }
+}
+
+/** What is rendered is shown to others: values of headers that carry tokens stay here. */
+function withoutSecrets(headers: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [
+      name,
+      isSecretKey(name) && name.toLowerCase() !== "host" && value !== "" ? "[secret]" : value,
+    ]),
+  );
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { petrel } from "./io.ts";
 
@@ -38,6 +39,21 @@ describe("render", () => {
     expect(JSON.parse(body).reason).toBe("BackOff");
     expect(headers).toMatchObject({ "Content-Type": "application/json", "X-Kind": "Pod" });
     expect(code).toBe(0);
+  });
+
+  test("keeps tokens in headers to itself", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "petrel-render-"));
+    try {
+      const config = join(folder, "c.yaml");
+      const headers = '{ Authorization: Bearer hunter2, X-Api-Key: "$KEY", X-Kind: "{{ .InvolvedObject.Kind }}" }';
+      writeFileSync(config, `receivers: [{ name: w, webhook: { endpoint: "http://a.example", headers: ${headers} } }]`);
+      const { out } = await petrel(["render", "-c", config, "-o", "json", "w", OBSERVED], { env: { KEY: "hunter3" } });
+      const shown = { Authorization: "[secret]", "X-Api-Key": "[secret]", "X-Kind": "Pod" };
+      expect(JSON.parse(out).headers).toMatchObject(shown);
+      expect(out).not.toContain("hunter");
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   test("tells an event that fails on a template, and renders the others", async () => {

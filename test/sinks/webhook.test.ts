@@ -1,4 +1,7 @@
 import { afterEach, describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { gunzipSync } from "bun";
 import webhook from "../../sinks/webhook.ts";
 import { fields } from "../../src/config/fields.ts";
@@ -45,6 +48,25 @@ describe("webhook", () => {
     const { config } = await setUp({ batch: { format: "array" } });
     expect(webhook.limits?.(config).count).toBe(1_000);
     expect(webhook.limits?.((await setUp({})).config).count).toBe(1);
+  });
+
+  test("says who it is, with what a file holds now", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "petrel-webhook-"));
+    const file = join(folder, "token");
+    try {
+      writeFileSync(file, "t0ken\n");
+      const { send, sink } = await setUp({ bearerToken: { file } });
+      expect((await send("a")).head).toContain("Authorization: Bearer t0ken");
+      expect(JSON.stringify(sink.render([anEvent()]))).not.toContain("t0ken");
+      const basic = await setUp({ username: "alice", password: "hunter2" });
+      expect((await basic.send("a")).head).toContain(`Authorization: Basic ${btoa("alice:hunter2")}`);
+      const own = await setUp({ bearerToken: "t0ken", headers: { authorization: "Custom" } });
+      expect((await own.send("a")).head.filter((line) => /^authorization/i.test(line))).toEqual([
+        "authorization: Custom",
+      ]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   test("compresses, and uses another method", async () => {

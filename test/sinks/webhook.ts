@@ -22,6 +22,8 @@ export default {
       endpoint: `http://${MARK}-user:${MARK}-pass@events.invalid/${MARK}/path?token=${MARK}`,
       proxy: `http://${MARK}-user:${MARK}-pass@127.0.0.1:PORT`,
     },
+    { endpoint: "http://127.0.0.1:PORT/", username: "me", password: MARK },
+    { endpoint: "http://127.0.0.1:PORT/", bearerToken: MARK },
   ],
   gone: "network",
   skip: {},
