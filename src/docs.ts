@@ -177,6 +177,20 @@ ${fenced(`route:\n${shapeYaml(route, "  ")}`)}
 All conditions must hold; an absent one always does.
 
 ${fenced(shapeYaml(ruleSchema.shape))}
+## Tests
+
+\`petrel test -c petrel.yaml\` runs the config's \`tests\`: each has an event (as YAML, or a file with one or more, from the
+config's folder), and says who receives it, in order, and what is sent. Exit code 1 when one fails.
+
+${fenced(`tests:
+  - name: a restart loop goes to alerts
+    event: events/backoff.yaml
+    expect:
+      receivers: [log, alerts] # []: nobody
+      payload:
+        alerts: { .reason: BackOff, '.labels["app.kubernetes.io/name"]': web } # values by path
+        log: "BackOff of web" # a text: the exact text; a map without paths: the exact JSON
+`)}
 ## As kubernetes-event-exporter, or better
 
 \`compat: exporter\` reproduces what that program does, and exactly this; what it loses, delays, leaks or hides is not

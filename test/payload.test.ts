@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import type { Event } from "../src/event.ts";
+import { normalise } from "../src/normalise.ts";
 import { compileLayout, compileLayoutObject, deDot, eventJson } from "../src/payload.ts";
 import { anEvent, compileSimple } from "./contract.ts";
 
@@ -63,6 +64,15 @@ describe("event JSON", () => {
     expect(eventJson(empty)).toBe(
       '{"metadata":{"creationTimestamp":null},"source":{},"firstTimestamp":null,"lastTimestamp":null,"eventTime":null,"series":{"lastObservedTime":null},"reportingComponent":"","reportingInstance":"","clusterName":"","involvedObject":{"deleted":false}}',
     );
+  });
+
+  test("has clusterEnvironment where one fork of the exporter has it, if at all", () => {
+    const event = normalise({ metadata: {}, involvedObject: {} }, { clusterName: "c", clusterEnvironment: "staging" });
+    expect(eventJson(event)).toEndWith(
+      '"clusterName":"c","clusterEnvironment":"staging","involvedObject":{"deleted":false}}',
+    );
+    expect(normalise(JSON.parse(eventJson(event))).clusterEnvironment).toBe("staging");
+    expect(eventJson(anEvent())).not.toContain("clusterEnvironment");
   });
 
   const spellings: readonly [string, string, string][] = [

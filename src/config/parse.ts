@@ -9,6 +9,7 @@ import { type Env, expandRaw } from "./env.ts";
 import { type Findings, gatherFindings } from "./findings.ts";
 import { lint } from "./lint.ts";
 import type { CheckTemplate } from "./lint-templates.ts";
+import { nearest } from "./nearest.ts";
 import { EXPORTER_KEYS } from "./predecessor.ts";
 import { readTree } from "./read.ts";
 import { type ReadReceiver, readReceivers } from "./receivers.ts";
@@ -130,7 +131,13 @@ function readConfig(
   const { tests, ...rest } = top;
   return {
     config: assemble(rest, route, receivers, options, decoder),
-    ...(tests && { tests: placeTests(tests, decoder) }),
+    ...(tests && {
+      tests: placeTests(
+        tests,
+        receivers.map(({ name }) => name),
+        decoder,
+      ),
+    }),
   };
 }
 
@@ -194,7 +201,22 @@ function readRoute(node: Node, decoder: Decoder): Route | undefined {
   return undefined;
 }
 
-function placeTests(tests: NonNullable<Top["tests"]>, { findings, nodes }: Decoder): ConfigTest[] {
+function placeTests(tests: NonNullable<Top["tests"]>, names: readonly string[], decoder: Decoder): ConfigTest[] {
+  const { findings, nodes } = decoder;
+  for (const [index, { expect }] of tests.entries()) {
+    for (const receiver of [...(expect.receivers ?? []), ...Object.keys(expect.payload ?? {})]) {
+      if (names.includes(receiver)) continue;
+      const near = nearest(receiver, names);
+      findings.add({
+        severity: "warning",
+        code: "undefined-receiver",
+        at: nodes.get(pathKey(["tests", index, "expect"]))?.start ?? 0,
+        message: `there is no receiver \`${receiver}\`: this test fails`,
+        hint: near ? `did you mean \`${near}\`?` : "define it under `receivers`",
+      });
+      break;
+    }
+  }
   return tests.map(({ name, event, expect: { receivers, payload } }, index) => ({
     name,
     event,

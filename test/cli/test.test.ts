@@ -137,7 +137,10 @@ test("a mistake in a test is a finding", async () => {
   const { code, err } = await run("  - { name: a, event: {}, expects: {} }\n");
   expect(code).toBe(2);
   expect(err).toContain("c.yaml has no tests");
-  expect((await petrel(["check", "-c", "c.yaml"], { cwd: folder })).out).toContain("did you mean `expect`?");
+  const check = async () => (await petrel(["check", "-c", "c.yaml"], { cwd: folder })).out;
+  expect(await check()).toContain("did you mean `expect`?");
+  await run("  - { name: a, event: {}, expect: { receivers: [lgo] } }\n");
+  expect(await check()).toContain("there is no receiver `lgo`: this test fails");
 });
 
 const VALUES: readonly [string, unknown, string, number][] = [

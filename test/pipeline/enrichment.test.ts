@@ -12,6 +12,7 @@ test.each([
   ["{{ .ObjectMeta.Name }} {{ .LastTimestamp.Unix }} {{ .Source.Component }}", false],
   ['{{ printf "%.2f of a dollar: $.x" .Count }} {{ `.Labels` }} {{ mul 1.5 2 }}', false],
   ["{{/* .InvolvedObject.Labels, it's }} a comment */}}{{ .Type }}", false],
+  ["<%= it.reason %>", true],
   ["{{ .InvolvedObject.Labels.app }}", true],
   ['{{ index .InvolvedObject.Annotations "a.b/c" }}', true],
   ["{{ .InvolvedObject.OwnerReferences }}", true],

@@ -380,6 +380,24 @@ describe("rule fields that the exporter does not have", () => {
     expect(received({ match: [{ ...rule, receiver: "a" }] }, normalise(web))).toEqual(matches ? ["a"] : []);
   });
 
+  test("each has its say in an explanation", () => {
+    const rule = { maxCount: 3, not: { namespace: "^kube-", labels: { tier: "gold" } }, receiver: "a" };
+    const { route } = compileRoute(tree({ match: [rule] }), RECEIVERS, { compat: false }).explain(normalise(web));
+    expect(route.match[0]?.conditions).toEqual([
+      { field: "maxCount", pattern: 3, value: 4, matched: false },
+      {
+        field: "not",
+        pattern: "",
+        value: null,
+        matched: false,
+        conditions: [
+          { field: "namespace", pattern: "^kube-", value: "kube-system", matched: true },
+          { field: "labels.tier", pattern: "gold", value: "gold", matched: true },
+        ],
+      },
+    ]);
+  });
+
   test("reportingComponent alone is not the old-style source", () => {
     const old = anEvent({ source: { component: "kubelet" } });
     expect(received({ match: [{ reportingComponent: "kubelet", receiver: "a" }] }, old)).toEqual([]);
