@@ -1,7 +1,8 @@
 /** Amazon EventBridge. */
 import type { Event } from "../src/event.ts";
 import { type Batch, defineSink } from "../src/sink.ts";
-import { awsFields, deliverEntries, openAws, refusalsAt } from "../src/wire/aws-client.ts";
+import { awsFields, openAws, refusalsAt } from "../src/wire/aws-client.ts";
+import { deliverEntries } from "../src/wire/entries.ts";
 import { newestMs } from "../src/wire/event-time.ts";
 
 /** @see https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html */

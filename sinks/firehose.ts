@@ -1,7 +1,8 @@
 /** Amazon Data Firehose. */
 import type { Event } from "../src/event.ts";
 import { type Batch, defineSink } from "../src/sink.ts";
-import { awsFields, deliverEntries, openAws, refusalsAt } from "../src/wire/aws-client.ts";
+import { awsFields, openAws, refusalsAt } from "../src/wire/aws-client.ts";
+import { deliverEntries } from "../src/wire/entries.ts";
 
 /** Bytes before base64. @see https://docs.aws.amazon.com/firehose/latest/APIReference/API_PutRecordBatch.html */
 const REQUEST = { count: 500, bytes: 4_000_000, entryBytes: 1_024_000 } as const;

@@ -1,7 +1,8 @@
 /** Amazon Kinesis Data Streams. */
 import type { Event } from "../src/event.ts";
 import { type Batch, defineSink } from "../src/sink.ts";
-import { awsFields, deliverEntries, openAws, refusalsAt } from "../src/wire/aws-client.ts";
+import { awsFields, openAws, refusalsAt } from "../src/wire/aws-client.ts";
+import { deliverEntries } from "../src/wire/entries.ts";
 
 /** A request may have 10 MiB by newer documentation, 5 by older. A record has 1 MiB unless the stream was set to more, up to 10. */
 const REQUEST = { count: 500, bytes: 5 * 1024 * 1024, entryBytes: 10 * 1024 * 1024 } as const;

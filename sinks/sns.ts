@@ -1,8 +1,9 @@
 /** Amazon SNS, standard and FIFO topics. */
 import type { Event } from "../src/event.ts";
 import { type Batch, defineSink } from "../src/sink.ts";
-import { awsFields, deliverEntries, openAws, refusalOf } from "../src/wire/aws-client.ts";
+import { awsFields, openAws, refusalOf } from "../src/wire/aws-client.ts";
 import { dedupId, groupId, idAttribute } from "../src/wire/aws-message.ts";
+import { deliverEntries } from "../src/wire/entries.ts";
 import { clipped } from "../src/wire/sink-http.ts";
 
 /** Ten messages; a topic's MaximumMessageSize, 256 KiB unless raised, holds for a message and for their sum. */

@@ -1,8 +1,9 @@
 /** Amazon SQS, standard and FIFO queues. */
 import type { Event } from "../src/event.ts";
 import { type Batch, defineSink } from "../src/sink.ts";
-import { awsFields, deliverEntries, openAws, refusalOf } from "../src/wire/aws-client.ts";
+import { awsFields, openAws, refusalOf } from "../src/wire/aws-client.ts";
 import { dedupId, groupId, idAttribute } from "../src/wire/aws-message.ts";
+import { deliverEntries } from "../src/wire/entries.ts";
 
 /** @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html */
 const REQUEST = { count: 10, bytes: 1024 * 1024 } as const;

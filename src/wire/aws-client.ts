@@ -7,6 +7,7 @@ import type { Fields } from "../config/fields.ts";
 import { DeliveryError, type Reason, type Refusal, reasonOfStatus } from "../errors.ts";
 import type { SecretInput, SinkContext } from "../sink.ts";
 import { abortError } from "./abort.ts";
+import type { Entry } from "./entries.ts";
 import { type HeaderList, retryAfterMs } from "./http.ts";
 import { openHttp } from "./sink-http.ts";
 import type { TlsOptions } from "./tls.ts";
@@ -254,67 +255,6 @@ function meaning(error: unknown, doing: string, hidden: readonly string[]): Deli
   return new DeliveryError(reason, `${doing} failed${status === undefined ? "" : ` with ${status}`}: ${name} ${text}`, {
     retryAfterMs: retryAfterMs($response?.headers?.["retry-after"], Date.now()),
   });
-}
-
-/** An entry of a request: its place in the batch, and its bytes as the destination counts them. */
-export interface Entry<T> {
-  readonly index: number;
-  readonly bytes: number;
-  readonly value: T;
-}
-
-/** What one request may hold. */
-export interface RequestLimits {
-  readonly count: number;
-  readonly bytes: number;
-  /** Bytes of one entry at most; a larger one is refused without being sent. Default: `bytes`. */
-  readonly entryBytes?: number;
-}
-
-/**
- * Sends a batch in as few requests as the limits allow, one after the other; `send` returns the entries that were not
- * taken. Rejects with DeliveryError: of the request when it was the only one, else with everything that was refused.
- */
-export async function deliverEntries<T>(
-  entries: readonly Entry<T>[],
-  limits: RequestLimits,
-  send: (entries: readonly Entry<T>[]) => Promise<readonly Refusal[]>,
-): Promise<void> {
-  const refused: Refusal[] = [];
-  let retryAfter: number | undefined;
-  let alone: DeliveryError | undefined;
-  const max = limits.entryBytes ?? limits.bytes;
-  const fitting = entries.filter(({ index, bytes }) => {
-    if (bytes <= max) return true;
-    const message = `the event has ${bytes} bytes, and the destination takes ${max} at most`;
-    refused.push({ index, reason: "too_large", message });
-    return false;
-  });
-  for (let at = 0; at < fitting.length; ) {
-    let end = at;
-    let bytes = 0;
-    while (end < fitting.length && end - at < limits.count) {
-      bytes += fitting[end]?.bytes ?? 0;
-      if (bytes > limits.bytes && end > at) break;
-      end++;
-    }
-    const part = fitting.slice(at, end);
-    at = end;
-    try {
-      refused.push(...(await send(part)));
-    } catch (error) {
-      if (!(error instanceof DeliveryError)) throw error;
-      if (part.length === entries.length) alone = error;
-      retryAfter = error.retryAfterMs ?? retryAfter;
-      refused.push(...part.map(({ index }) => ({ index, reason: error.reason, message: error.message })));
-    }
-  }
-  if (alone) throw alone;
-  const [first] = refused;
-  if (first === undefined) return;
-  if (entries.length === 1) throw new DeliveryError(first.reason, first.message, { retryAfterMs: retryAfter });
-  const message = `${refused.length} of ${entries.length} events failed: ${first.message}`;
-  throw new DeliveryError(first.reason, message, { refused, retryAfterMs: retryAfter });
 }
 
 /** The refusal of one entry. An unknown code is the event's own fault only when AWS says so. */

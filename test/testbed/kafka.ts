@@ -66,6 +66,7 @@ export const kafka: Definition = {
     return {
       ports: { plain, saslSsl, ssl, saslPlain },
       env: {
+        CLASSES: classes,
         USER: USERS.plain,
         PASSWORD: USERS.plainPassword,
         SCRAM_USER: USERS.scram,
