@@ -38,26 +38,26 @@ export function alive(id: ProcessId): boolean {
   return found !== undefined && found.started === id.started && found.state !== "Z";
 }
 
-/** Ports that nobody listened on a moment ago, all different. */
+/**
+ * Ports that nobody listens on, below the range that the system gives to outgoing connections (32768 and up on Linux):
+ * while a server is down, a client that tries again and again would sooner or later be given the server's own port, and
+ * the server could not come back.
+ */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from(
-      { length: count },
-      () =>
-        new Promise<ReturnType<typeof createServer>>((resolve, reject) => {
-          const server = createServer();
-          server.once("error", reject);
-          server.listen(0, "127.0.0.1", () => resolve(server));
-        }),
-    ),
-  );
-  return Promise.all(
-    servers.map((server) => {
-      const address = server.address();
-      const port = typeof address === "object" && address !== null ? address.port : 0;
-      return new Promise<number>((resolve) => server.close(() => resolve(port)));
-    }),
-  );
+  const found: number[] = [];
+  while (found.length < count) {
+    const port = 20_000 + Math.floor(Math.random() * 12_000);
+    if (!found.includes(port) && (await isFree(port))) found.push(port);
+  }
+  return found;
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", () => resolve(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+  });
 }
 
 async function answers(ready: NonNullable<ProcessSpec["ready"]>): Promise<boolean> {
