@@ -38,7 +38,7 @@ function lintSlack({ name, config, at }: ReadReceiver, { findings }: Decoder): v
   const { token, channel, url } = config?.config ?? {};
   if (url || (token && channel)) return;
   findings.add({
-    severity: "error",
+    severity: "warning",
     code: "slack-no-address",
     at,
     message: `receiver \`${name}\` posts nowhere: \`${token ? "channel" : "token"}\` is missing`,

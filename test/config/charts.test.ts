@@ -135,6 +135,7 @@ const CHARTS: readonly Chart[] = [
         (name) => `warning unused-receiver: no rule sends anything to receiver \`${name}\``,
       ),
       "error unknown-key: unknown key `streamName` is ignored",
+      "warning slack-no-address: receiver `slack` posts nowhere: `token` is missing",
       "warning fork-key: `reasonFilter`, of a fork of kubernetes-event-exporter, is ignored",
     ],
     routes: {
