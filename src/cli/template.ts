@@ -1,10 +1,12 @@
 /** `petrel template` */
 import { UsageError } from "../errors.ts";
+import type { Event } from "../event.ts";
 import { compileForEvent } from "../event-data.ts";
+import type { Language } from "../sink.ts";
 import { sprigFuncs } from "../template/funcs/sprig.ts";
 import { COMPAT_FLAG, OUTPUT_FLAG, parseFlags, positionals } from "./args.ts";
 import { CLUSTER_FLAGS } from "./cluster.ts";
-import type { Command } from "./command.ts";
+import type { Command, Io } from "./command.ts";
 import { EVENT_USAGE, readEvents } from "./events.ts";
 
 export const command: Command = {
@@ -15,6 +17,7 @@ export const command: Command = {
 Prints the text exactly, without a newline of its own; of several events each text ends with one.
 
   --event EVENT          what the template sees
+  --language LANGUAGE    go, or eta: JavaScript in <% %>, which is run; the event is \`it\`
   -o, --output FORMAT    text, or json: one object per event and line, with "text" or "error"
   --compat exporter      as kubernetes-event-exporter renders
   --kubeconfig FILE, --context NAME    for an EVENT in the cluster
@@ -27,6 +30,7 @@ ${EVENT_USAGE}`,
   async run(args, io) {
     const { flags, rest } = parseFlags(args, {
       event: { value: "EVENT" },
+      language: { value: "LANGUAGE", choices: ["go", "eta"], default: "go" },
       output: OUTPUT_FLAG,
       compat: COMPAT_FLAG,
       ...CLUSTER_FLAGS,
@@ -42,8 +46,8 @@ ${EVENT_USAGE}`,
       if (json) io.stdout(`${JSON.stringify({ error })}\n`);
       else io.stderr(`petrel: ${error}\n`);
     };
-    const functions = sprigFuncs({ environment: io.env });
-    const template = attempt(() => compileForEvent(text, { functions, compat: flags.compat === "exporter" }));
+    const compile = await compiler(flags.language, flags.compat === "exporter", io);
+    const template = attempt(() => compile(text));
     if ("error" in template) {
       fail(template.error);
       return 1;
@@ -60,6 +64,16 @@ ${EVENT_USAGE}`,
     return failed ? 1 : 0;
   },
 };
+
+async function compiler(
+  language: Language,
+  compat: boolean,
+  io: Io,
+): Promise<(text: string) => (event: Event) => string> {
+  if (language === "eta") return (await import("../eta.ts")).compileEta;
+  const functions = sprigFuncs({ environment: io.env });
+  return (text) => compileForEvent(text, { functions, compat });
+}
 
 function attempt<T>(work: () => T): { readonly value: T } | { readonly error: string } {
   try {

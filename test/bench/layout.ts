@@ -1,7 +1,8 @@
 /** Layouts per second of CPU time, as the JSON text that a receiver sends. `bun test/bench/layout.ts [seconds each]` */
-import { compileForEvent } from "../../src/event-data.ts";
+import { eventTemplates } from "../../src/event-templates.ts";
 import { compileLayout, compileLayoutObject } from "../../src/payload.ts";
 import type { Layout } from "../../src/sink.ts";
+import { aConfig, aReceiver } from "../harness.ts";
 import { readEvents } from "../template/vectors.ts";
 
 /** The ten fields of the chart's values, of which two call sprig. */
@@ -24,12 +25,11 @@ const seconds = Number(process.argv[2] ?? 1);
 const event = (await readEvents()).get("rich");
 if (event === undefined) throw new Error("no event called rich in test/fixtures/gotemplate/events.json");
 
-const options = { compile: (text: string) => compileForEvent(text), compat: false, language: "go" } as const;
-for (const [name, layout] of Object.entries({
-  "ten fields, two sprig calls": TEN,
-  "ten fields": PLAIN,
-  nested: NESTED,
-})) {
+const LAYOUTS = { "ten fields, two sprig calls": TEN, "ten fields": PLAIN, nested: NESTED };
+const receivers = Object.entries(LAYOUTS).map(([name, layout]) => aReceiver(name, { config: { layout } }));
+const compile = await eventTemplates(aConfig({ receivers }), {});
+const options = { compile, compat: false, language: "go" } as const;
+for (const [name, layout] of Object.entries(LAYOUTS)) {
   const object = compileLayoutObject(layout, options);
   measure(name, compileLayout(layout, options));
   measure(`${name}, by way of an object`, (one) => JSON.stringify(object(one)));

@@ -110,6 +110,17 @@ describe("template", () => {
     expect(Object.keys(JSON.parse((await template("{{ .Nope }}", "-o", "json")).out))).toEqual(["error"]);
   });
 
+  test("may be in eta", async () => {
+    expect(await template("<%= it.reason %> <%= it.nope?.x %>", "--language", "eta")).toMatchObject({
+      code: 0,
+      out: "BackOff undefined",
+    });
+    expect(await template("a\n<%= it.nope.x %>", "--language", "eta")).toMatchObject({
+      code: 1,
+      err: "petrel: eta: line 2: undefined is not an object (evaluating 'it.nope.x')\n",
+    });
+  });
+
   test("without an event is a wrong usage", async () => {
     expect(await petrel(["template", "x"])).toMatchObject({ code: 2, out: "" });
   });
