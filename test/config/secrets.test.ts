@@ -25,7 +25,7 @@ const CASES: Readonly<Record<string, string>> = {
   "as a variable that nobody has": hook(`webhook: { endpoint: "http://x", proxy: "a$${MARK}" }`),
   "as a proxy of the wrong type": hook(`webhook:\n  endpoint: http://x\n  proxy: [${MARK}]`),
   "beside an unknown key": hook(`webhook: { endpoint: "http://x", proxy: ${MARK}, fooo: 1 }`),
-  "in an unknown key": hook(`webhook: { endpoint: "http://x", bearerToken: ${MARK} }`),
+  "in an unknown key": hook(`webhook: { endpoint: "http://x", apiToken: ${MARK} }`),
   "in a header with a bad field": hook(
     `webhook:\n  endpoint: http://x\n  headers:\n    Authorization: "Bearer ${MARK} {{ .nope }}"`,
   ),
