@@ -1,6 +1,5 @@
 /** The config file, from its text to plain data and everything that is wrong with it. What is known of sinks and templates is given. */
 import { readFileSync } from "node:fs";
-import { z } from "zod";
 import { ConfigError } from "../errors.ts";
 import type { SinkDefinition } from "../sink.ts";
 import { decode, resolveKeys } from "./decode.ts";
@@ -19,9 +18,6 @@ import { type Route, type Rule, routeSchema, type Top, topSchema } from "./schem
 import { editSource, openSource } from "./source.ts";
 import type { Mapping, Node } from "./tree.ts";
 import type { Config, ConfigTest, Loaded, RouteConfig, RuleConditions, RuleConfig } from "./types.ts";
-
-// Each schema is used once: compiling them costs more than it saves.
-z.config({ jitless: true });
 
 export interface ParseOptions {
   /** Shown in findings. */

@@ -8,6 +8,9 @@ import { DEFAULT_LIMITS } from "../template/budget.ts";
 import { fields } from "./fields.ts";
 import type { TemplateGroup } from "./types.ts";
 
+// Before any is made: each schema is used once, and compiling them costs more than it saves.
+z.config({ jitless: true });
+
 const TEMPLATE_GROUPS = ["env", "crypto", "eta"] as const satisfies readonly TemplateGroup[];
 
 const pattern = () => z.string().meta({ kind: "pattern" });
