@@ -4,15 +4,18 @@ import { DeliveryError } from "../src/errors.ts";
 import type { Event } from "../src/event.ts";
 import { defineSink, type TemplateText } from "../src/sink.ts";
 import { newestNs, newestTime } from "../src/wire/event-time.ts";
-import type { HeaderList } from "../src/wire/http.ts";
+import type { HeaderList, HttpResponse, Judgement } from "../src/wire/http.ts";
 import { deliverParts } from "../src/wire/parts.ts";
 import { authorization, openHttp, templatedHeaders } from "../src/wire/sink-http.ts";
 
 /** Loki takes 4 MB a second and tenant, and never more than 6 MB at once. */
-const MAX_BATCH = { count: 1_000, bytes: 1024 * 1024 } as const;
+const MAX_BATCH = { count: 1_000, bytes: 1024 * 1024, lingerMs: 1_000 } as const;
 const PUSH = "/loki/api/v1/push";
 /** Times that Loki refuses; such an event is sent again with the time of now. @see pkg/validation/validate.go, pkg/chunkenc */
 const LATE = /too far behind|timestamp too (?:old|new)|out of order/;
+
+/** What no event can help: labels, and metadata where Loki has that switched off. */
+const SETTINGS = /(?:couldn't parse|error parsing) labels|label names; limit|metadata, but this feature is disallowed/;
 
 export default defineSink({
   name: "loki",
@@ -89,12 +92,7 @@ export default defineSink({
       if (said !== undefined) headers.push(["Authorization", said]);
       if (config.gzip) headers.push(["Content-Encoding", "gzip"]);
       const bytes = config.gzip ? gzipSync(body) : body;
-      // 260 is Loki's answer while it blocks ingestion: nothing was stored.
-      await http.send({
-        ...{ method: "POST", url, headers, body: bytes, signal },
-        judge: ({ status, text }) =>
-          status === 260 ? "unavailable" : status === 400 && /max entry size/i.test(text) ? "too_large" : undefined,
-      });
+      await http.send({ method: "POST", url, headers, body: bytes, signal, judge });
     };
     return {
       render: (batch) => ({ body: bodyOf(batch), headers: Object.fromEntries(headersOf(batch[0])) }),
@@ -126,6 +124,13 @@ export default defineSink({
     };
   },
 });
+
+function judge({ status, text }: HttpResponse): Judgement | undefined {
+  // Loki's answer while it blocks ingestion: nothing was stored.
+  if (status === 260) return "unavailable";
+  if (status !== 400) return undefined;
+  return SETTINGS.test(text) ? "not_found" : /max entry size/i.test(text) ? "too_large" : undefined;
+}
 
 /** Empty values are left out: to Loki an empty label is none. */
 function rendered(templates: readonly (readonly [string, (event: Event) => string])[], event: Event) {

@@ -103,7 +103,9 @@ function settingsYaml(sink: SinkDefinition): string {
 }
 
 function facts(sink: SinkDefinition): string {
-  const batch = sink.batch.count === 1 ? "one event per delivery" : `up to ${sink.batch.count} events per delivery`;
+  const { count, lingerMs } = sink.batch;
+  const waits = lingerMs ? `, which waits up to ${formatDuration(lingerMs)} for them` : "";
+  const batch = count === 1 ? "one event per delivery" : `up to ${count} events per delivery${waits}`;
   const updates = sink.updates === "all" ? "every update of an event" : "an event's 1st, 2nd, 4th, 8th … occurrence";
   return `By default: ${batch}; delivers ${updates}.`;
 }

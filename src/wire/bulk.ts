@@ -14,7 +14,7 @@ import type { HeaderList, HttpRequest, Judgement } from "./http.ts";
 import { type ConnectionSettings, jsonObject, openHttp } from "./sink-http.ts";
 
 /** The official clients' helpers send at 5 MB. */
-export const BULK_BATCH = { count: 1_000, bytes: 5_000_000 } as const;
+export const BULK_BATCH = { count: 1_000, bytes: 5_000_000, lingerMs: 1_000 } as const;
 
 /** The settings that both have. */
 export const bulkFields = (field: Fields) => ({

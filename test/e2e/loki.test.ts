@@ -140,6 +140,16 @@ describeReal("loki", ["loki"], () => {
     );
   });
 
+  test("labels that Loki refuses are no event's fault", async () => {
+    const many = Object.fromEntries(Array.from({ length: 20 }, (_, n) => [`l${n}`, "x"]));
+    for (const streamLabels of [{ "a-b": "c" }, many]) {
+      const { deliver } = await aSink(server, { streamLabels });
+      const now = { lastTimestamp: at(0), firstTimestamp: at(0) };
+      const error = await refusalOf(deliver([anEvent(now)]));
+      expect([error.reason as string, error.message]).toEqual(["not_found", expect.stringContaining("answered 400")]);
+    }
+  });
+
   test("check proves that it is there", async () => {
     const { sink } = await aSink(server, {});
     await sink.check?.(AbortSignal.timeout(5_000));

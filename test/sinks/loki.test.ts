@@ -4,7 +4,7 @@ import loki from "../../sinks/loki.ts";
 import { fields } from "../../src/config/fields.ts";
 import { createSinkContext } from "../../src/pipeline/context.ts";
 import type { Batch } from "../../src/sink.ts";
-import { anEvent, compileSimple, recordingLogger, refusalOf } from "../contract.ts";
+import { anEvent, compileSimple, recordingLogger, refusalOf, tlsFile } from "../contract.ts";
 
 interface Got {
   readonly path: string;
@@ -104,6 +104,17 @@ describe("loki", () => {
     const error = await refusalOf(deliver("x", "x", "x", "x"));
     expect(error.refused?.map(({ index, reason }) => [index, reason as string])).toEqual([[2, "rejected"]]);
     expect(came).toHaveLength(5);
+  });
+
+  test("uses its TLS settings, which the exporter read and forgot", async () => {
+    const tls = { key: Bun.file(tlsFile("server.key")), cert: Bun.file(tlsFile("server.crt")) };
+    const server = Bun.serve({ port: 0, hostname: "127.0.0.1", tls, fetch: () => new Response(null, { status: 204 }) });
+    servers.push(server);
+    const url = `https://127.0.0.1:${server.port}`;
+    await (await setUp({ url, tls: { caFile: tlsFile("ca.crt") } })).deliver("x");
+    await (await setUp({ url, tls: { insecureSkipVerify: true } })).deliver("x");
+    for (const settings of [{ url }, { url, tls: { caFile: tlsFile("other-ca.crt") } }])
+      expect(["network", "unauthorized"]).toContain((await refusalOf((await setUp(settings)).deliver("x"))).reason);
   });
 
   test("takes 260 for what it is: nothing was stored", async () => {
