@@ -1,9 +1,10 @@
 /** What is accepted and surely not meant: findings that no schema can make. */
-import type { Decoder } from "./decoder.ts";
+import { type Decoder, type Path, pathKey } from "./decoder.ts";
 import { lintPattern } from "./lint-patterns.ts";
 import { lintRoute } from "./lint-route.ts";
 import { lintSink } from "./lint-sinks.ts";
 import { type CheckTemplate, lintTemplate } from "./lint-templates.ts";
+import { OWN_RULE_KEYS } from "./predecessor.ts";
 import type { ReadReceiver } from "./receivers.ts";
 import type { Route } from "./schema.ts";
 import type { Mapping, Node } from "./tree.ts";
@@ -27,6 +28,7 @@ export function lint(linted: Linted): void {
     if (meant.kind === "template") lintTemplate(meant, text, decoder, checkTemplate);
   }
   lintTop(linted);
+  lintOwnKeys(linted);
   if (linted.keys.has("route")) lintRoute(linted.route, linted.receivers, decoder);
   for (const receiver of linted.receivers) lintSink(receiver, decoder);
 }
@@ -79,6 +81,18 @@ function lintTop({ root, keys, receivers, decoder: { findings } }: Linted): void
       hint: "remove one of the two",
     });
   }
+  const reasons = keys.get("watchReasons");
+  const listed = (node: Node | undefined) => (node?.kind === "list" ? node.items.length : 1);
+  const watches = reasons ? listed(reasons.value) * listed(keys.get("namespaces")?.value) : 1;
+  if (reasons && watches > MANY_WATCHES) {
+    findings.add({
+      severity: "warning",
+      code: "many-watches",
+      at: reasons.at,
+      message: `one watch for each reason of each namespace makes ${watches} of them`,
+      hint: "watch everything, and match `reason` in the route",
+    });
+  }
   const election = keys.get("leaderElection")?.value;
   if (election?.kind === "map") {
     const enabled = election.entries.find(({ key }) => key.toLowerCase() === "enabled");
@@ -92,6 +106,38 @@ function lintTop({ root, keys, receivers, decoder: { findings } }: Linted): void
       });
     }
   }
+}
+
+/** A watch is a connection, and a list at the start. */
+const MANY_WATCHES = 20;
+
+/** The exporter ignored these keys of a rule, so that a config of its time may now route otherwise. Said once. */
+function lintOwnKeys({ keys, route, decoder: { nodes, findings, compat } }: Linted): void {
+  const strict = keys.get("strict")?.value;
+  if (compat || (strict?.kind === "scalar" && strict.value === true)) return;
+  const path = firstOwnKey(route, ["route"]);
+  if (!path) return;
+  findings.add({
+    severity: "info",
+    code: "own-key",
+    at: nodes.get(pathKey(path))?.start ?? 0,
+    message: `\`${path.at(-1)}\` is a condition here; kubernetes-event-exporter ignored it`,
+    hint: "`strict: true` says that a config is Petrel's",
+  });
+}
+
+function firstOwnKey(route: Route, path: Path): Path | undefined {
+  for (const list of ["drop", "match"] as const) {
+    for (const [index, rule] of route[list].entries()) {
+      const key = Object.keys(rule).find((name) => OWN_RULE_KEYS.has(name));
+      if (key !== undefined) return [...path, list, index, key];
+    }
+  }
+  for (const [index, below] of route.routes.entries()) {
+    const found = firstOwnKey(below, [...path, "routes", index]);
+    if (found) return found;
+  }
+  return undefined;
 }
 
 const isNone = (node: Node) =>

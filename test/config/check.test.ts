@@ -96,7 +96,7 @@ describe("a rule", () => {
   const route = (lines: string) =>
     said(
       `receivers: [{ name: a, stdout: {} }, { name: b, stdout: {} }]\nroute:\n${lines.replace(/^/gm, "  ")}\n`,
-    ).filter((text) => !/receiver-twice|unused-receiver|idle-route/.test(text));
+    ).filter((text) => !/receiver-twice|unused-receiver|idle-route|own-key/.test(text));
   const rows: [string, string, string[]][] = [
     [
       "for counts that there are not",
