@@ -93,3 +93,23 @@ test("a receiver for people hears of a recurring event as it doubles", async () 
   expect(people.events.map((event) => event.count)).toEqual([1, 2, 4, 8, 16]);
   expect(running.count("petrel_events_held_total", { receiver: "chat" })).toBe(15);
 });
+
+test("watchReasons: events of these reasons and no others, each once", async () => {
+  const server = await createApiServer();
+  const put = () => ["Upgrading", "Pulled", "Upgraded"].forEach((reason) => void server.put(anEventInput({ reason })));
+  put();
+  const sink = memorySink();
+  const config = { watchReasons: ["Upgrading", "Upgraded"], clusterEnvironment: "staging" };
+  await using running = await startTestPetrel({ server, sinks: [sink.definition], config });
+  await eventually("the lists", () => sink.events.length === 2);
+  await eventually("the watches", () => running.petrel.unready() === undefined);
+  put();
+  await eventually("the watches' events", () => sink.events.length === 4);
+  expect(sink.events.map(({ reason }) => reason).sort()).toEqual(["Upgraded", "Upgraded", "Upgrading", "Upgrading"]);
+  expect(new Set(sink.events.map(({ id }) => id)).size).toBe(4);
+  expect(sink.events[0]?.clusterEnvironment).toBe("staging");
+  expect(running.petrel.status().watches.map(({ name }) => name)).toEqual([
+    "all namespaces, reason Upgrading",
+    "all namespaces, reason Upgraded",
+  ]);
+});
