@@ -2,6 +2,7 @@
 import type { Position, RuleConditions, RuleConfig } from "../config/types.ts";
 import type { Event } from "../event.ts";
 import { occurrences } from "../normalise.ts";
+import { LimitError } from "../template/budget.ts";
 import { compilePattern, type Pattern, PatternError } from "../template/re2.ts";
 
 /** The fields that a rule may ask about, in the order in which the exporter asks; the last three are Petrel's own. */
@@ -80,7 +81,7 @@ function memoised(source: string, pattern: Pattern): Matcher {
     test(text) {
       const known = young.get(text);
       if (known !== undefined) return known;
-      if (text.length > MEMO_TEXT) return pattern.test(text);
+      if (text.length > MEMO_TEXT) return testBeginning(pattern, text);
       const answer = old.get(text) ?? pattern.test(text);
       if (young.size >= MEMO_ENTRIES) {
         old = young;
@@ -90,6 +91,17 @@ function memoised(source: string, pattern: Pattern): Matcher {
       return answer;
     },
   };
+}
+
+/** Of a text that would hold up all events for too long, the beginning decides: half of it, or half of that, and so on. */
+function testBeginning(pattern: Pattern, text: string): boolean {
+  for (let length = text.length; ; length >>= 1) {
+    try {
+      return pattern.test(text.slice(0, length));
+    } catch (error) {
+      if (!(error instanceof LimitError)) throw error;
+    }
+  }
 }
 
 /** Never throws: a pattern that RE2 refuses matches nothing. */

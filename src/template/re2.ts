@@ -6,7 +6,7 @@ import { plainTest } from "./re2-plain.ts";
 
 /** Limits count matches; a negative one means all. What Go returns as a nil slice is undefined here. */
 export interface Pattern {
-  /** Unanchored, as Go's MatchString. */
+  /** Unanchored, as Go's MatchString. All of these throw LimitError for a text that is too long for the pattern. */
   test(text: string): boolean;
   /** The leftmost match, as FindString; undefined without one. */
   find(text: string): string | undefined;
@@ -112,14 +112,17 @@ type Searcher = (from: number, groups: number) => number[] | undefined;
 // is quadratic for patterns like `[a]*b|a`, in Go too. Nothing may hold the event loop for long.
 const MAX_SEARCH = 2_000_000;
 const FREE_WORK = 1 << 20;
-const MAX_WALK_MS = 40;
+const MAX_WALK_MS = 25;
+
+function bound(source: string, compiled: RE2JS, text: string): void {
+  if (text.length * compiled.programSize() <= MAX_SEARCH) return;
+  throw new LimitError(
+    `${text.length} characters are too many for the regular expression ${shorten(source)}: cut the text, or simplify the pattern`,
+  );
+}
 
 function searcher(source: string, compiled: RE2JS, text: string): Searcher {
-  if (text.length * compiled.programSize() > MAX_SEARCH) {
-    throw new LimitError(
-      `${text.length} characters are too many for the regular expression ${shorten(source)}: cut the text, or simplify the pattern`,
-    );
-  }
+  bound(source, compiled, text);
   const matcher = compiled.matcher(text);
   const started = performance.now();
   let work = 0;
@@ -145,7 +148,10 @@ function shorten(source: string): string {
 function enginePattern(source: string, compiled: RE2JS): Pattern {
   let names: (string | undefined)[] | undefined;
   return {
-    test: (text) => compiled.test(text),
+    test(text) {
+      bound(source, compiled, text);
+      return compiled.test(text);
+    },
     find(text) {
       const found = searcher(source, compiled, text)(0, 0);
       return found && text.slice(found[0], found[1]);
