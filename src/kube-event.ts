@@ -17,6 +17,7 @@ import {
 } from "./kube-meta.ts";
 import { compact, embed, field, generated, method, shown, sorted, text } from "./kube-struct.ts";
 import { isZero, META_TIME, MICRO_TIME, parseTimestamp, timestamp } from "./kube-time.ts";
+import { checkLength, spend } from "./template/budget.ts";
 import {
   BOOL,
   BYTES,
@@ -251,7 +252,12 @@ export const ENHANCED_EVENT: Type = structType(
     field("InvolvedObject", INVOLVED_OBJECT, (self: Event) => self.involvedObject),
   ],
   {
-    ToJSON: method(BYTES, (self: Event) => new Bytes(new TextEncoder().encode(goJson(eventJson(self))))),
+    ToJSON: method(BYTES, (self: Event) => {
+      const json = goJson(eventJson(self));
+      checkLength(json.length);
+      spend(json.length >>> 5);
+      return new Bytes(new TextEncoder().encode(json));
+    }),
     GetTimestampMs: method(INT64, (self: Event) => {
       const { seconds, nanos } = happened(self);
       return BigInt(seconds * 1000 + Math.floor(nanos / 1e6));

@@ -234,7 +234,9 @@ export const topSchema = z.strictObject({
             .int()
             .min(1)
             .default(DEFAULT_LIMITS.maxSteps)
-            .describe("Turns of a range, function calls, elements of lists that are made."),
+            .describe(
+              "Turns of a range, function calls, elements of lists that are made; and 25 ms of CPU time for every 100,000 of them.",
+            ),
           depth: z.int().min(1).max(1_000).default(DEFAULT_LIMITS.maxDepth).describe("Templates calling templates."),
         })
         .prefault({})

@@ -20,6 +20,10 @@ export const budget = {
   steps: DEFAULT_LIMITS.maxSteps,
   maxOutput: DEFAULT_LIMITS.maxOutput,
   maxSteps: DEFAULT_LIMITS.maxSteps,
+  /** Below so many steps left, the clock is looked at. */
+  checkAt: 0,
+  /** CPU milliseconds of the thread when the clock was first looked at; negative: not yet. */
+  startedAt: -1,
   /** Kinder than Go where Go is hostile: map[string]string for map[string]any, metav1.Time for time.Time. */
   lenient: false,
 };
@@ -30,9 +34,38 @@ export class LimitError extends GoError {}
 /** Pays for `steps` units of work (elements made, bytes / 64 worked on …) before doing it. */
 export function spend(steps: number): void {
   budget.steps -= steps;
+  if (!(budget.steps >= budget.checkAt)) check();
+}
+
+/**
+ * Steps are not equally long, and nothing may hold the event loop: whoever takes very many pays by time, too. CPU time,
+ * because a process that is throttled has done nothing wrong.
+ */
+const CHECK_EVERY = 512;
+const MS_PER_STEP = 25 / DEFAULT_LIMITS.maxSteps;
+
+/** A new account; the clock is not looked at before it must be. */
+export function openBudget(limits: Limits, lenient: boolean): void {
+  budget.steps = budget.maxSteps = limits.maxSteps;
+  budget.checkAt = Math.max(0, limits.maxSteps - CHECK_EVERY);
+  budget.startedAt = -1;
+  budget.maxOutput = limits.maxOutput;
+  budget.lenient = lenient;
+}
+
+function check(): void {
+  const { maxSteps } = budget;
   if (!(budget.steps >= 0)) {
-    throw new LimitError(`more than ${budget.maxSteps} steps: shorten the loop, or raise template.limits.steps`);
+    throw new LimitError(`more than ${maxSteps} steps: shorten the loop, or raise template.limits.steps`);
   }
+  const { user, system } = process.threadCpuUsage();
+  const now = (user + system) / 1_000;
+  const allowed = maxSteps * MS_PER_STEP;
+  if (budget.startedAt < 0) budget.startedAt = now;
+  else if (now - budget.startedAt > allowed) {
+    throw new LimitError(`more than ${allowed} ms of work: shorten the loop, or raise template.limits.steps`);
+  }
+  budget.checkAt = Math.max(0, budget.steps - CHECK_EVERY);
 }
 
 /** Call before making a string that may be long. */

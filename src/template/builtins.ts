@@ -3,7 +3,7 @@
  *
  * @see https://pkg.go.dev/text/template#hdr-Functions
  */
-import { checkLength } from "./budget.ts";
+import { checkLength, spend } from "./budget.ts";
 import { byteLength, sliceBytes, toBytes } from "./bytes.ts";
 import { equal, less, lessOrEqual } from "./compare.ts";
 import { sprint, sprintln, typeName } from "./print.ts";
@@ -158,6 +158,7 @@ const JS: Readonly<Record<string, string>> = {
 };
 
 function escapeJs(text: string): string {
+  spend(text.length >>> 1);
   return text.replace(/[\\'"<>&=\0-\x1f]|[^\0-\x7f]/gu, (char) => {
     const known = JS[char];
     if (known !== undefined) return known;
@@ -170,6 +171,8 @@ function escapeJs(text: string): string {
 
 /** Go's url.QueryEscape. */
 export function escapeQuery(text: string): string {
+  if (/^[\w.~-]*$/.test(text)) return text;
+  spend(text.length >>> 1);
   let out = "";
   for (const byte of toBytes(text)) {
     const char = String.fromCharCode(byte);

@@ -289,7 +289,7 @@ function retype(scope: Scope, pipe: PipeNode, type: Type | undefined, element: T
 
 function pay(unit: Unit, node: Node): void {
   budget.steps -= 1;
-  if (budget.steps >= 0) return;
+  if (budget.steps >= budget.checkAt) return;
   try {
     spend(0);
   } catch (error) {

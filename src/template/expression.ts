@@ -275,7 +275,7 @@ function pay(x?: unknown, y?: unknown): void {
   budget.steps -= 1;
   if (typeof x === "string") budget.steps -= x.length >>> 6;
   if (typeof y === "string") budget.steps -= y.length >>> 6;
-  if (budget.steps < 0) spend(0);
+  if (budget.steps < budget.checkAt) spend(0);
 }
 
 /** Calls a function; the common numbers of arguments without an array. */

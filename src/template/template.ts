@@ -2,7 +2,7 @@
  * Go templates: text/template in its whole, over Go's values (value.ts). Compiled once to closures, rendered without
  * promises, within limits.
  */
-import { budget, DEFAULT_LIMITS, type Limits } from "./budget.ts";
+import { DEFAULT_LIMITS, type Limits, openBudget } from "./budget.ts";
 import { BUILTINS } from "./builtins.ts";
 import { toBytes } from "./bytes.ts";
 import { compileTemplate } from "./compile.ts";
@@ -75,9 +75,7 @@ export function compile(text: string, options: CompileOptions = {}): Template {
   const execute = (data: unknown): string => {
     const value: Value = (type === undefined ? fromJson(data) : type.box(data, true)) ?? undefined;
     const run: Run = { out: "", root: value, names: [], values: [], flow: 0, depth: 0 };
-    budget.steps = budget.maxSteps = limits.maxSteps;
-    budget.maxOutput = limits.maxOutput;
-    budget.lenient = lenient;
+    openBudget(limits, lenient);
     try {
       main(run, value);
     } catch (error) {

@@ -1,4 +1,5 @@
 /** Letter case as Go's packages unicode, strings, goutils and xstrings see it: one character for one character. */
+import { spend } from "../budget.ts";
 import { toByteString } from "../byte-string.ts";
 import { isAscii } from "../bytes.ts";
 import { type FuncMap, fn, P } from "../value.ts";
@@ -52,6 +53,7 @@ function toTitle(char: string): string {
 }
 
 function mapRunes(text: string, change: (char: string) => string): string {
+  spend(text.length >>> 1);
   let out = "";
   for (const char of text) out += change(runeOf(char));
   return out;
