@@ -30,6 +30,7 @@ export function loadZone(name: string, local: Zone): Zone | undefined {
 /** The zone called `Local`, which behaves as the named one; UTC for an unknown name. */
 export function localZone(name: string): Zone {
   const zone = loadZone(name, UTC) ?? UTC;
+  if (zone === UTC) return UTC;
   const local: NamedZone = {
     name: "Local",
     at: (seconds) => zone.at(seconds),

@@ -140,7 +140,8 @@ export function boundText(
   return { method: member.method, self: member.self(native) };
 }
 
-const NIL_TEXT = { method: { params: [], call: () => "<nil>" } satisfies Method, self: null };
+/** What {@link stringMethod} gives where Go panics: a method of the value, asked of a nil pointer. */
+export const NIL_TEXT = { method: { params: [], call: () => "<nil>" } satisfies Method, self: null };
 
 function findText(type: Type): Member | undefined {
   if (type.kind !== "struct" && type.methods.size === 0) return undefined;

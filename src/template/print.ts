@@ -6,7 +6,7 @@
 import { checkLength, spend } from "./budget.ts";
 import { fromBytes, toBytes } from "./bytes.ts";
 import { formatFloat } from "./float.ts";
-import { boundText, findMember, stringMethod } from "./member.ts";
+import { boundText, findMember, NIL_TEXT, stringMethod } from "./member.ts";
 import { canBackquote, isPrint, quote, quoteChar } from "./quote.ts";
 import {
   ANY,
@@ -380,6 +380,8 @@ function methodText(value: Value, spec: Spec): string | undefined {
   }
   const text = stringMethod(value);
   if (text === undefined) return undefined;
+  // Whatever the verb and the width.
+  if (text === NIL_TEXT) return "<nil>";
   const shown = text.method.call(text.self, []);
   return formatString(typeof shown === "string" ? shown : "", spec, value);
 }

@@ -475,6 +475,11 @@ export function stringOf(value: Value): string | undefined {
   return value instanceof Str ? value.value : undefined;
 }
 
+/** An element as a function gets it that takes anything: a copy, whose address nobody has, so without the pointer's methods. */
+export function inInterface(value: Value): Exclude<Value, undefined> {
+  return value instanceof Struct && value.addressable ? new Struct(value.type, value.native) : (value ?? null);
+}
+
 /** The elements of a value of kind slice; undefined for everything else. */
 export function itemsOf(value: Value): readonly Value[] | undefined {
   if (value instanceof Slice) return value.items;

@@ -471,7 +471,16 @@ export const EXACT: Partial<Record<TypeName, readonly string[]>> = {
       '"2006-01-02 15:04:05.000 MST"',
     ],
   ],
-  z: ['"UTC"', '"Europe/Berlin"', '"America/New_York"', '"Asia/Kathmandu"', '"Nope/Zone"', '""', '"Local"', '"EST"'],
+  z: [
+    '"UTC"',
+    '"Europe/Berlin"',
+    '"America/New_York"',
+    '"Asia/Kathmandu"',
+    '"Nope/Zone"',
+    '""',
+    '"Local"',
+    '"Asia/Tokyo"',
+  ],
   w: [
     '"1h"',
     '"-90m"',

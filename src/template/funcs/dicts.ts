@@ -103,11 +103,16 @@ function copy(value: Value): Value {
   if (value instanceof Dict) {
     if (value.isNil) return value;
     const entries = new Map<string, Value>();
-    for (const [key, item] of value.entries) entries.set(key, copy(item));
+    for (const [key, item] of value.entries) entries.set(key, copyInside(item));
     return new Dict(value.type, entries);
   }
-  if (value instanceof Slice) return value.isNil ? value : new Slice(value.type, value.items.map(copy));
+  if (value instanceof Slice) return value.isNil ? value : new Slice(value.type, value.items.map(copyInside));
   return value;
+}
+
+/** A nil pointer inside something is copied as a plain nil. */
+function copyInside(item: Value): Value {
+  return item instanceof Ptr && item.native === null ? null : copy(item);
 }
 
 function asDict(value: Value): Dict {

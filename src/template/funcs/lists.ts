@@ -6,6 +6,7 @@ import {
   type FuncMap,
   fn,
   GoError,
+  inInterface,
   isTrue,
   itemsOf,
   list,
@@ -43,7 +44,7 @@ const cannot =
 const NIL_LIST = new Slice(ANY_LIST, [], true);
 
 function listOf(items: readonly Value[]): Slice {
-  return list(items.map((item) => item ?? null));
+  return list(items.map(inInterface));
 }
 
 function chunk(size: number, value: Value): Value {
@@ -95,8 +96,8 @@ const make = variadic([], P.any, (...items) => list(items));
 
 const push = fn([P.any, P.any], (value, item) => listOf([...elements(value, cannot("push on")), item]));
 const prepend = fn([P.any, P.any], (value, item) => listOf([item, ...elements(value, cannot("prepend on"))]));
-const first = fn([P.any], (value) => elements(value, cannot("find first on"))[0] ?? null);
-const last = fn([P.any], (value) => elements(value, cannot("find last on")).at(-1) ?? null);
+const first = fn([P.any], (value) => inInterface(elements(value, cannot("find first on"))[0]));
+const last = fn([P.any], (value) => inInterface(elements(value, cannot("find last on")).at(-1)));
 
 const rest = fn([P.any], (value) => {
   const items = elements(value, cannot("find rest on"));

@@ -45,7 +45,8 @@ export function randomFuncs(random: RandomBytes): FuncMap {
       return Buffer.from(random(count)).toString("base64");
     }),
     shuffle: fn([P.string], (value) => {
-      const chars = Array.from(value);
+      // Broken UTF-8 becomes U+FFFD, byte by byte.
+      const chars = Array.from(value, (char) => (char.isWellFormed() ? char : "\ufffd"));
       spend(chars.length);
       for (let index = chars.length - 1; index > 0; index--) {
         const other = below(random, index + 1);

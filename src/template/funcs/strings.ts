@@ -2,6 +2,7 @@
 import { checkLength, spend } from "../budget.ts";
 import { fromByteString, onBytes, toByteString } from "../byte-string.ts";
 import { byteLength, compareStrings, fromBytes, isAscii, sliceBytes } from "../bytes.ts";
+import { NIL_TEXT, stringMethod } from "../member.ts";
 import { formatValue } from "../print.ts";
 import { quote } from "../quote.ts";
 import {
@@ -9,6 +10,7 @@ import {
   type FuncMap,
   fn,
   GoError,
+  inInterface,
   itemsOf,
   P,
   Ptr,
@@ -24,6 +26,10 @@ import { isSpace } from "./case.ts";
 /** As sprig's strval: what `toString` gives. */
 export function textOf(value: Value): string {
   if (typeof value === "string") return value;
+  // sprig calls String itself, where fmt would save it from the panic.
+  if (value instanceof Ptr && stringMethod(value) === NIL_TEXT) {
+    throw new GoError("runtime error: invalid memory address or nil pointer dereference");
+  }
   return value instanceof Bytes ? fromBytes(value.data) : formatValue(value);
 }
 
@@ -34,7 +40,7 @@ function textsOf(value: Value): readonly string[] {
   if (items === undefined) return [textOf(value)];
   spend(items.length);
   const texts: string[] = [];
-  for (const item of items) if (item !== null && item !== undefined) texts.push(textOf(item));
+  for (const item of items) if (item !== null && item !== undefined) texts.push(textOf(inInterface(item)));
   return texts;
 }
 
