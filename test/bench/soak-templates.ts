@@ -3,10 +3,14 @@ import { appendFile, rm } from "node:fs/promises";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { compileEventTemplate } from "../../src/event-data.ts";
+import { TemplateError } from "../../src/template/error.ts";
 import { sprig } from "../../src/template/funcs/sprig.ts";
+import type { Template } from "../../src/template/template.ts";
+import { busyMs } from "../template/busy.ts";
 import { mutate, randomFrom, randomTemplate } from "../template/grammar.ts";
 import { randomEvent } from "../template/random-event.ts";
-import { type EventEntry, eventOf, type Outcome, run } from "../template/vectors.ts";
+import { type EventEntry, eventOf, type Outcome } from "../template/vectors.ts";
 import { askGo, type GoAnswer, goTemplate } from "../testbed/gotemplate.ts";
 
 export type Verdict = "equal" | "parse errors" | "run errors" | "beyond limits" | "left to chance" | "different";
@@ -23,9 +27,9 @@ export interface Judged extends Case {
 }
 
 /** How a Go program prints where something lies in memory: in hexadecimal as %v does, and as a number. */
-const ADDRESS = /\bc000[0-9a-f]{6}\b|0xc[0-9a-f]{9}|\b8246\d{8}\b/i;
+const ADDRESS = /\b(?:0x)?[0-9a-f]{9,12}\b/i;
 const OUR_LIMIT =
-  /more than \d+ (?:steps|characters)|too many for the regular expression|nested too deeply|templates deep|too long/;
+  /more than \d+ (?:steps|ms|characters)|too many for the regular expression|nested too deeply|templates deep|too long/;
 
 const EVENTS_FOR = 200;
 
@@ -60,10 +64,8 @@ export async function judge(
   };
   const answers = await ask(batch);
   const judged = batch.map((one, index): Judged => {
-    const events = new Map([["e", eventOf(one.event)]]);
-    const begin = performance.now();
-    const ours = run({ id: "", template: one.template, event: "e" }, events, sprig);
-    const ms = performance.now() - begin;
+    const ours = outcomeOf(one);
+    const ms = quickest(one);
     if (ms > 50) slow(one, ms);
     const go = answers[index] ?? {};
     return { ...one, ours, go, verdict: verdict(ours, go) };
@@ -72,9 +74,39 @@ export async function judge(
   const doubtful = judged.filter((one) => one.verdict === "different");
   if (doubtful.length === 0) return judged;
   await Bun.sleep(1_100);
-  const again = await ask(doubtful);
-  const chance = new Set(doubtful.filter((one, index) => !Bun.deepEquals(one.go, again[index])));
+  const chance = new Set<Judged>();
+  for (let round = 0; round < 3; round++) {
+    const again = await ask(doubtful);
+    for (const [index, one] of doubtful.entries()) if (!Bun.deepEquals(one.go, again[index])) chance.add(one);
+  }
   return judged.map((one) => (chance.has(one) ? { ...one, verdict: "left to chance" } : one));
+}
+
+/** As `compat: exporter` renders, within the limits that a config has without a word. */
+function outcomeOf({ template, event }: Case): Outcome {
+  let compiled: Template;
+  try {
+    compiled = compileEventTemplate(template, { functions: sprig, compat: true });
+  } catch (error) {
+    if (!(error instanceof TemplateError)) throw error;
+    return { is: "parseError", message: error.message, partial: "" };
+  }
+  try {
+    return { is: "out", bytes: compiled.renderBytes(eventOf(event)) };
+  } catch (error) {
+    if (!(error instanceof TemplateError)) throw error;
+    return { is: "execError", message: error.message, partial: error.partial };
+  }
+}
+
+function quickest(one: Case): number {
+  let best = Number.POSITIVE_INFINITY;
+  for (let round = 0; round < 4 && best > 50; round++)
+    best = Math.min(
+      best,
+      busyMs(() => void outcomeOf(one)),
+    );
+  return best;
 }
 
 function verdict(ours: Outcome, go: GoAnswer): Verdict {
@@ -187,5 +219,8 @@ v3.3.0 (\`test/testbed/gotemplate\`). Machine: ${cpus().length} × ${cpus()[0]?.
 
 Of the ${number(errors)} errors, ${number(words)} have Go's very words. Templates that held the process for longer than 50 ms: ${slow.length}.
 Earlier findings are test cases: \`test/template/differential.test.ts\`.
+
+Known, and left as it is: \`kebabcase\` and \`snakecase\` of bytes that are no UTF-8 give U+FFFD, where Go's xstrings keeps some of them. Not asked for: zones
+like \`EST\` before 1970 (they depend on the zone data), values that print where they lie in memory.
 ${different.map((one) => `\n\`\`\`json\n${JSON.stringify({ ...shown(one), entry: undefined }, null, 1)}\n\`\`\`\n`).join("")}`;
 }
