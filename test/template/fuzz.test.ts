@@ -31,6 +31,8 @@ function fuzz(name: string, run: (random: Random) => string | undefined): void {
   test(
     name,
     () => {
+      // Before anything else: a case that hangs says nothing more.
+      console.log(`${name}: from seed ${SEED}`);
       const end = performance.now() + (SECONDS * 1_000) / PARTS;
       let seed = SEED;
       for (; performance.now() < end || seed === SEED; seed++) {
@@ -42,7 +44,7 @@ function fuzz(name: string, run: (random: Random) => string | undefined): void {
         }
         if (said !== undefined) throw new Error(`PETREL_FUZZ_SEED=${seed} bun test -t '${name}': ${said}`);
       }
-      console.log(`${name}: ${seed - SEED} cases from seed ${SEED}`);
+      console.log(`${name}: ${seed - SEED} cases`);
       expect(seed).toBeGreaterThan(SEED);
     },
     { timeout: SECONDS * 1_000 + 20_000 },
