@@ -25,11 +25,20 @@ export function processIo(exit: (code: number) => void): Io {
     stderr: (text) => writeAll(2, text),
     stdin: () => Bun.stdin.stream(),
     env: process.env,
-    cwd: process.cwd(),
+    cwd: currentFolder(),
     terminal: () => (process.stdout.isTTY ? { columns: process.stdout.columns, rows: process.stdout.rows } : undefined),
     stop,
     hangup: (listener) => void process.on("SIGHUP", listener),
   };
+}
+
+/** Empty when the folder has been removed: paths that begin at the root still lead somewhere. */
+function currentFolder(): string {
+  try {
+    return process.cwd();
+  } catch {
+    return "";
+  }
 }
 
 /** All of it, also into a pipe that is full: the process may exit right after. A reader that is gone gets nothing. */

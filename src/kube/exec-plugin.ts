@@ -110,6 +110,9 @@ async function runPlugin(options: ExecPluginOptions): Promise<ExecCredential> {
     throw new CredentialsError(`cannot start ${name}: ${reasonOf(error)}${hint}`);
   }
 
+  // Nobody else ends a plugin that hangs when Petrel stops.
+  const end = (): void => killGroup(child.pid);
+  process.once("exit", end);
   // Whoever holds the pipes open must not hold us: the reads have the deadline too.
   let timer: Timer | undefined;
   const late = new Promise<"late">((settle) => {
@@ -131,7 +134,8 @@ async function runPlugin(options: ExecPluginOptions): Promise<ExecCredential> {
     return parseCredential(stdout, config, now());
   } finally {
     clearTimeout(timer);
-    if (child.exitCode === null) killGroup(child.pid);
+    process.off("exit", end);
+    if (child.exitCode === null) end();
   }
 }
 

@@ -59,3 +59,16 @@ test("a hangup ends nothing, the first signal asks, the second ends at once", as
   child.kill("SIGINT");
   expect(await child.exited).toBe(41);
 });
+
+test("a folder that is gone keeps nobody from files that are named whole", async () => {
+  const script = `
+    import { mkdtempSync, rmdirSync } from "node:fs";
+    import { tmpdir } from "node:os";
+    const { processIo } = await import("./src/cli/io.ts");
+    const folder = mkdtempSync(tmpdir() + "/petrel-gone-");
+    process.chdir(folder);
+    rmdirSync(folder);
+    const io = processIo(() => {});
+    io.stdout(JSON.stringify(io.cwd));`;
+  expect(await start(["-e", script]).stdout.text()).toBe('""');
+});

@@ -476,6 +476,34 @@ describe("exec plugins", () => {
     expect(await state()).toContain(") Z ");
   });
 
+  test("ends with Petrel when it hangs", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "petrel-plugin-"));
+    try {
+      const started = join(folder, "pid");
+      const exec = { ...plugin({}).exec, args: ["-c", `echo $$ > ${started}; exec sleep 60`] };
+      const kubeconfigFile = write(kubeconfig({ server: "https://k.test" }, { exec }));
+      const script = `
+        import { existsSync } from "node:fs";
+        import { loadCredentials } from "./src/kube/credentials.ts";
+        import { createLogger } from "./src/logger.ts";
+        const logger = createLogger({ level: "error", format: "json" });
+        const credentials = await loadCredentials({ kubeconfig: ${JSON.stringify(kubeconfigFile)}, env: process.env, logger });
+        credentials.request();
+        while (!existsSync(${JSON.stringify(started)})) await Bun.sleep(5);
+        process.exit(0);`;
+      const child = Bun.spawn([process.execPath, "-e", script], { cwd: join(import.meta.dir, "../..") });
+      expect(await child.exited).toBe(0);
+      const state = async () =>
+        Bun.file(`/proc/${(await Bun.file(started).text()).trim()}/stat`)
+          .text()
+          .catch(() => ") Z ");
+      for (let i = 0; i < 100 && !(await state()).includes(") Z "); i++) await Bun.sleep(5);
+      expect(await state()).toContain(") Z ");
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
   const rows: [string, object, string][] = [
     [
       "not installed",
