@@ -39,7 +39,7 @@ function describe(schema: z.ZodType): Field {
     one = below;
   }
   if (kind === "duration" && typeof fallback === "number") fallback = formatDuration(fallback);
-  const choices = inner instanceof z.ZodEnum ? inner.options.join(", ") : undefined;
+  const choices = inner instanceof z.ZodEnum ? inner.options.map((option) => option || '""').join(", ") : undefined;
   const notes = [
     ...(required ? ["required"] : []),
     ...(kind === "template" || kind === "secret" || kind === "pattern" ? [kind] : []),

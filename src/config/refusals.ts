@@ -128,7 +128,7 @@ function explain(
       const near = node?.kind === "scalar" ? nearest(node.text, values) : undefined;
       return {
         code: "wrong-value",
-        message: `${name} must be one of ${values.join(", ")}, not ${seen}`,
+        message: `${name} must be one of ${values.map((value) => value || '""').join(", ")}, not ${seen}`,
         ...(near && { hint: `did you mean \`${near}\`?` }),
       };
     }

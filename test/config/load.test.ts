@@ -409,3 +409,11 @@ test("an item of a list is called so, and a full-width colon in it is named", ()
     },
   ]);
 });
+
+test("a choice that may be empty is shown as one", () => {
+  const yaml = "receivers:\n  - name: s\n    syslog: { network: foo }\n";
+  const { findings } = parseConfig(yaml, { file: "c.yaml", env: {} });
+  expect(findings.find(({ code }) => code === "wrong-value")?.message).toStartWith(
+    '`network` must be one of "", udp, udp4,',
+  );
+});
