@@ -6,6 +6,7 @@ import { stringify } from "yaml";
 import { loadSinks } from "../../sinks/index.ts";
 import { loadConfig, parseConfig } from "../../src/config/load.ts";
 import { receiverSchema, routeSchema, ruleSchema, topSchema } from "../../src/config/schema.ts";
+import type { Finding } from "../../src/errors.ts";
 import { generate } from "../../src/gen.ts";
 
 const ROOT = join(import.meta.dir, "../..");
@@ -14,6 +15,10 @@ const ENV = { POD_NAMESPACE: "shop", POD_NAME: "web-0", ALERTS_TOKEN: "t", API_K
 
 const sinks = await loadSinks();
 const generated = await generate(ROOT);
+
+/** An example's secrets are not on this machine. */
+const besideSecrets = (findings: readonly Finding[]) =>
+  findings.filter(({ code }) => code !== "env-undefined" && code !== "file-missing");
 
 describe("generated files are what `bun run gen` writes", () => {
   for (const [path, text] of generated) test(path, () => expect(readFileSync(join(ROOT, path), "utf8")).toBe(text));
@@ -25,7 +30,7 @@ describe("examples", () => {
       const text = readFileSync(join(CONFIGS, name), "utf8");
       expect(text.split("\n")[0]).toBe("# yaml-language-server: $schema=./schema.json");
       const { config, findings } = loadConfig(join(CONFIGS, name), { env: ENV });
-      expect(findings).toEqual([]);
+      expect(besideSecrets(findings)).toEqual([]);
       expect(config?.receivers.length).toBeGreaterThan(0);
     });
   }
