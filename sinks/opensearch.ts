@@ -1,6 +1,7 @@
 /** OpenSearch, on premises or at AWS. */
 import { defineSink } from "../src/sink.ts";
-import { environmentCredentials, signature } from "../src/wire/aws.ts";
+import { signature } from "../src/wire/aws.ts";
+import { identityFields, openIdentity } from "../src/wire/aws-client.ts";
 import { BULK_BATCH, bulkFields, bulkSink } from "../src/wire/bulk.ts";
 import { authorization } from "../src/wire/sink-http.ts";
 
@@ -14,11 +15,11 @@ export default defineSink({
       bearerToken: field.secret().optional().describe("Token of Bearer authorization; goes before a user."),
       aws: field
         .object({
-          region: field.text().min(1).describe("Region of the domain or collection."),
           service: field.choice(["es", "aoss"]).default("es").describe("`es`: a domain; `aoss`: Serverless."),
+          ...identityFields(field),
         })
         .optional()
-        .describe("Sign requests (SigV4) with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN."),
+        .describe("Sign requests (SigV4), for OpenSearch at AWS."),
     }),
   example: {
     hosts: ["https://opensearch.example.com:9200"],
@@ -31,18 +32,26 @@ export default defineSink({
   limits: (_, compat) => (compat ? { count: 1 } : BULK_BATCH),
   partial: true,
   updates: "all",
-  create(config, context) {
-    const { aws } = config;
+  async create(config, context) {
+    const { aws, proxy } = config;
     const options = { hosts: config.hosts, authorization: authorization(config, context) };
     if (!aws) return bulkSink(config, context, options);
-    return bulkSink(config, context, {
+    const identity = await openIdentity({ ...aws, proxy }, context);
+    const sink = bulkSink(config, context, {
       ...options,
-      sign(request, body) {
-        const { method, url, headers } = request;
-        const scope = { ...aws, now: new Date() };
-        const added = signature({ method, url, headers, body }, environmentCredentials(), scope);
-        return { ...request, headers: [...headers, ...added] };
+      async sign(request, body) {
+        const { method, url, headers, signal } = request;
+        const { region, credentials } = await identity.current(signal);
+        const scope = { region, service: aws.service, now: new Date() };
+        return { ...request, headers: [...headers, ...signature({ method, url, headers, body }, credentials, scope)] };
       },
     });
+    return {
+      ...sink,
+      async [Symbol.asyncDispose]() {
+        await sink[Symbol.asyncDispose]?.();
+        await identity.close();
+      },
+    };
   },
 });

@@ -6,7 +6,7 @@
 import type { Fields } from "../config/fields.ts";
 import { DeliveryError, type Reason, type Refusal, reasonOfStatus } from "../errors.ts";
 import type { SecretInput, SinkContext } from "../sink.ts";
-import { abortError } from "./abort.ts";
+import { abortError, untilAborted } from "./abort.ts";
 import type { Entry } from "./entries.ts";
 import { type HeaderList, retryAfterMs } from "./http.ts";
 import { openHttp } from "./sink-http.ts";
@@ -154,6 +154,30 @@ export function openAws(settings: AwsSettings, context: SinkContext): Aws {
       client.destroy();
       http[Symbol.dispose]();
     },
+  };
+}
+
+/** Settings of who we are, for receivers that sign their own requests. */
+export const identityFields = (field: Fields) => {
+  const { region, credentials, assumeRole } = awsFields(field);
+  return { region, credentials, assumeRole };
+};
+
+/** Who we are to AWS, found as every AWS receiver finds it, for requests that no client of the SDK makes. */
+export async function openIdentity(settings: AwsSettings, context: SinkContext) {
+  const aws = openAws(settings, context);
+  const { STSClient } = await import("@aws-sdk/client-sts");
+  const client = new STSClient(aws.options);
+  return {
+    /** The client keeps credentials and asks again before they expire. Rejects with DeliveryError. */
+    current: (signal: AbortSignal) =>
+      aws.call("finding AWS credentials", signal, async () => {
+        const found = Promise.all([client.config.region(), client.config.credentials()]);
+        // Where they are found, nobody knows our deadline.
+        const [region, credentials] = await untilAborted(found, signal, "finding AWS credentials", () => {});
+        return { region, credentials };
+      }),
+    close: () => aws.close(client),
   };
 }
 

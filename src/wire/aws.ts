@@ -1,6 +1,5 @@
 /** AWS Signature Version 4. @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html */
 import { createHash, createHmac } from "node:crypto";
-import { DeliveryError } from "../errors.ts";
 import type { HeaderList } from "./http.ts";
 
 export interface AwsCredentials {
@@ -22,19 +21,6 @@ const hmac = (key: string | Uint8Array, text: string) => createHmac("sha256", ke
 /** Percent-encoding of RFC 3986: `encodeURIComponent` leaves five more characters as they are. */
 const encoded = (text: string) =>
   encodeURIComponent(text).replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
-
-/** From AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN. Throws DeliveryError("unauthorized"). */
-export function environmentCredentials(
-  env: Readonly<Record<string, string | undefined>> = process.env,
-): AwsCredentials {
-  const {
-    AWS_ACCESS_KEY_ID: accessKeyId,
-    AWS_SECRET_ACCESS_KEY: secretAccessKey,
-    AWS_SESSION_TOKEN: sessionToken,
-  } = env;
-  if (accessKeyId && secretAccessKey) return { accessKeyId, secretAccessKey, sessionToken };
-  throw new DeliveryError("unauthorized", "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set in the environment");
-}
 
 /**
  * The headers to add: X-Amz-Date, X-Amz-Content-Sha256, a session's token, Authorization. All headers given are signed,

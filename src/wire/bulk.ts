@@ -68,7 +68,7 @@ export interface BulkOptions {
   readonly hosts: readonly string[];
   readonly authorization: () => string | undefined;
   /** Adds what proves who we are to a whole request. */
-  readonly sign?: (request: HttpRequest, body: string | Uint8Array) => HttpRequest;
+  readonly sign?: (request: HttpRequest, body: string | Uint8Array) => Promise<HttpRequest>;
 }
 
 export function bulkSink(config: BulkSettings, context: SinkContext, options: BulkOptions): Sink {
@@ -119,7 +119,7 @@ export function bulkSink(config: BulkSettings, context: SinkContext, options: Bu
       const url = `${hosts[turn++ % hosts.length]}${path}`;
       const whole = { ...request, url, headers: headers as HeaderList, ...(body !== undefined && { body }) };
       try {
-        return await http.send(options.sign?.(whole, body ?? "") ?? whole);
+        return await http.send(options.sign ? await options.sign(whole, body ?? "") : whole);
       } catch (error) {
         const gone = error instanceof DeliveryError && error.reason === "network";
         if (!gone || tried >= hosts.length || request.signal.aborted) throw error;

@@ -9,6 +9,13 @@ export default {
     { hosts: [`http://${MARK}-user:${MARK}-pass@127.0.0.1:PORT/${MARK}/`], headers: { "X-Api-Key": MARK } },
     { username: "me", password: MARK },
     { bearerToken: MARK },
+    {
+      aws: {
+        ...{ region: "eu-west-1", credentials: { accessKeyId: MARK, secretAccessKey: MARK, sessionToken: MARK } },
+        assumeRole: { roleArn: "arn:aws:iam::123456789012:role/r", endpoint: `http://127.0.0.1:PORT/${MARK}/` },
+      },
+    },
+    { aws: { region: "eu-west-1", credentials: { accessKeyId: MARK, secretAccessKey: MARK, sessionToken: MARK } } },
     { hosts: ["http://os.invalid"], proxy: `http://${MARK}-user:${MARK}-pass@127.0.0.1:PORT`, username: MARK },
   ],
   gone: "network",
