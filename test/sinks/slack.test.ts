@@ -4,6 +4,7 @@ import { fields } from "../../src/config/fields.ts";
 import { parseConfig } from "../../src/config/load.ts";
 import type { Event } from "../../src/event.ts";
 import { createSinkContext } from "../../src/pipeline/context.ts";
+import { createThreads } from "../../src/wire/slack.ts";
 import { anEvent, compileSimple, recordingLogger, refusalOf } from "../contract.ts";
 
 const servers: Bun.Server<undefined>[] = [];
@@ -96,6 +97,14 @@ describe("slack", () => {
       ["reactions.add", { channel: "C1", timestamp: "1.0", name: "white_check_mark" }],
       ["chat.postMessage", base],
     ]);
+  });
+
+  test("forgets the threads that were quiet for longest", () => {
+    const threads = createThreads(2);
+    for (const key of ["a", "b"]) threads.set(key, { channel: "C", ts: key });
+    expect(threads.get("a")?.ts).toBe("a");
+    threads.set("c", { channel: "C", ts: "c" });
+    expect(["a", "b", "c"].map((key) => threads.get(key)?.ts)).toEqual(["a", undefined, "c"]);
   });
 
   test("does not post again because a reaction failed", async () => {
