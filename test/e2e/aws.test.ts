@@ -68,9 +68,28 @@ describeReal("AWS", ["aws"], () => {
   }
 
   test(
-    "a thousand events reach SQS and SNS, standard and FIFO, with their ids",
+    "a thousand events reach SQS with their ids",
     async () => {
-      const names = { standard: `q-${run}`, fifo: `q-${run}.fifo`, behind: `t-${run}`, behindFifo: `t-${run}.fifo` };
+      const name = `many-${run}`;
+      const { take } = await queue(name);
+      await using events = await flow([{ name: "sqs", sqs: { queueName: name, endpoint } }], ENV);
+      // In portions: with each message moto looks at every message that waits.
+      const got: { body: string; id: string | undefined }[] = [];
+      for (let i = 0; i < 10; i++) {
+        events.write(100);
+        got.push(...(await take(100)));
+      }
+      await events.delivered("sqs");
+      expect(got.map(({ id }) => id).sort()).toEqual([...events.ids].sort());
+      expect(idsOf(got.map(({ body }) => body))).toEqual(got.map(({ id }) => id ?? ""));
+    },
+    TEST_MS,
+  );
+
+  test(
+    "FIFO queues, topics and FIFO topics get events with their ids",
+    async () => {
+      const names = { fifo: `q-${run}.fifo`, behind: `t-${run}`, behindFifo: `t-${run}.fifo` };
       const queues = new Map<string, Awaited<ReturnType<typeof queue>>>();
       for (const name of Object.values(names)) queues.set(name, await queue(name));
       const { SNSClient, CreateTopicCommand, SubscribeCommand } = await import("@aws-sdk/client-sns");
@@ -88,16 +107,15 @@ describeReal("AWS", ["aws"], () => {
       }
       await using events = await flow(
         [
-          { name: "sqs", sqs: { queueName: names.standard, endpoint } },
           { name: "sqs-fifo", sqs: { queueName: names.fifo, endpoint } },
           { name: "sns", sns: { topicARN: topics.get(names.behind), endpoint } },
           { name: "sns-fifo", sns: { topicARN: topics.get(names.behindFifo), endpoint } },
         ],
         ENV,
       );
-      events.write(1_000);
-      const taken = await Promise.all([...queues].map(async ([name, { take }]) => [name, await take(1_000)] as const));
-      for (const name of ["sqs", "sqs-fifo", "sns", "sns-fifo"]) await events.delivered(name);
+      events.write(200);
+      const taken = await Promise.all([...queues].map(async ([name, { take }]) => [name, await take(200)] as const));
+      for (const name of ["sqs-fifo", "sns", "sns-fifo"]) await events.delivered(name);
       const ids = [...events.ids].sort();
       for (const [name, got] of taken) {
         expect([name, got.map(({ id }) => id).sort()]).toEqual([name, ids]);
@@ -176,8 +194,11 @@ describeReal("AWS", ["aws"], () => {
         ],
         ENV,
       );
-      events.write(1_000);
-      const messages = await behind.take(1_000);
+      const messages: { body: string }[] = [];
+      for (let i = 0; i < 10; i++) {
+        events.write(100);
+        messages.push(...(await behind.take(100)));
+      }
       for (const name of ["eventbridge", "kinesis", "firehose", "s3"]) await events.delivered(name);
       const ids = [...events.ids].sort();
 
