@@ -71,15 +71,16 @@ export function createStreams(now: () => number = () => performance.now()): Stre
   return {
     async get(request) {
       request.signal.throwIfAborted();
+      const bytes = requestBytes(request);
       const material = request.url.protocol === "https:" ? (request.tls ?? SYSTEM_TLS) : undefined;
       const kept = pool.kept(request.url.origin, material);
       if (kept) {
-        const answer = new Answer(kept, request, pool.release);
+        const answer = new Answer(kept, bytes, request.signal, pool.release);
         if (await answer.headed) return answer;
         // It was closed while it was idle.
         pool.drop(request.url.origin);
       }
-      const answer = new Answer(await fresh(request, material), request, pool.release);
+      const answer = new Answer(await fresh(request, material), bytes, request.signal, pool.release);
       if (await answer.headed) return answer;
       throw new ConnectionError("ECONNRESET");
     },
@@ -103,17 +104,17 @@ class Answer implements HttpStream, Listener {
   #whole = false;
   #over = false;
 
-  constructor(socket: HttpSocket, request: StreamRequest, release: (socket: HttpSocket) => void) {
+  constructor(socket: HttpSocket, bytes: Buffer, signal: AbortSignal, release: (socket: HttpSocket) => void) {
     this.headed = this.#head.promise;
     // Whoever closes an answer unread does not ask how its body ended.
     this.#body.promise.catch(() => {});
     this.#reader = new ResponseReader("GET", (part) => this.#part(part));
     this.#socket = socket;
-    this.#signal = request.signal;
+    this.#signal = signal;
     this.#release = release;
-    request.signal.addEventListener("abort", this.#abort, { once: true });
+    signal.addEventListener("abort", this.#abort, { once: true });
     socket.listener = this;
-    socket.write(requestBytes(request));
+    socket.write(bytes);
   }
 
   get status(): number {
