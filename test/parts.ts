@@ -3,6 +3,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
+const HANG_MS = 900_000;
+
 export const ROOT = resolve(import.meta.dir, "..");
 
 export interface Count {
@@ -99,6 +101,9 @@ export async function bunTest(
         stdin: "ignore",
         stdout: options.quiet ? "pipe" : "inherit",
         stderr: options.quiet ? "pipe" : "inherit",
+        // A loop that never yields cannot be ended by the timeout of its test.
+        timeout: HANG_MS,
+        killSignal: "SIGKILL",
       },
     );
     const output = options.quiet
