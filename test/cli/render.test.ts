@@ -121,6 +121,21 @@ describe("template", () => {
     });
   });
 
+  test("renders any data, as Go decodes it", async () => {
+    const data = (text: string, stdin: string, ...flags: string[]) =>
+      petrel(["template", text, "--data", "-", ...flags], { stdin });
+    expect(await data('{{ .a.b }} {{ printf "%T" .n }}', '{"a":{"b":[1,2.5,"x"]},"n":7}')).toEqual({
+      code: 0,
+      out: "[1 2.5 x] float64",
+      err: "",
+    });
+    expect((await data("{{ index .y 0 | upper }}", "y: [a]\n", "-o", "json")).out).toBe('{"text":"A"}\n');
+    expect(await data('{{ fail "no" }}', "{}")).toMatchObject({ code: 1, out: "" });
+    expect((await data("x", "a: [")).err).toContain("- holds neither JSON nor YAML");
+    expect((await petrel(["template", "x", "--data", "gone.json"])).err).toContain("gone.json cannot be read: ENOENT");
+    expect((await data("x", "{}", "--event", OBSERVED)).code).toBe(2);
+  });
+
   test("without an event is a wrong usage", async () => {
     expect(await petrel(["template", "x"])).toMatchObject({ code: 2, out: "" });
   });
