@@ -1,5 +1,9 @@
 /** The AWS receivers of the executable against moto, and OpsCenter's stand-in, read back by AWS's own clients. */
 import { beforeAll, expect, test } from "bun:test";
+import { mkdtempSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { component, type Running } from "../testbed/component.ts";
 import { describeReal } from "../testbed/suite.ts";
 import { eventually } from "./eventually.ts";
@@ -268,6 +272,34 @@ describeReal("AWS", ["aws"], () => {
     },
     TEST_MS,
   );
+
+  test("with the web identity of a service account (IRSA), and with a profile", async () => {
+    const name = `irsa-${run}`;
+    const { take } = await queue(name);
+    const folder = mkdtempSync(join(tmpdir(), "petrel-irsa-"));
+    const token = join(folder, "token");
+    await Bun.write(token, "eyJhbGciOiJub25lIn0.eyJzdWIiOiJzeXN0ZW06c2VydmljZWFjY291bnQ6eDp5In0.");
+    const profile = join(folder, "credentials");
+    await Bun.write(profile, "[mine]\naws_access_key_id = AKIDPROFILE00000\naws_secret_access_key = profile-secret\n");
+    const nobody = { AWS_ACCESS_KEY_ID: "", AWS_SECRET_ACCESS_KEY: "", AWS_REGION: REGION };
+    const identities = [
+      {
+        AWS_ROLE_ARN: "arn:aws:iam::123456789012:role/petrel",
+        ...{ AWS_WEB_IDENTITY_TOKEN_FILE: token, AWS_ENDPOINT_URL_STS: endpoint },
+      },
+      { AWS_PROFILE: "mine", AWS_SHARED_CREDENTIALS_FILE: profile },
+    ];
+    for (const identity of identities) {
+      await using events = await flow([{ name: "sqs", sqs: { queueName: name, endpoint } }], {
+        ...nobody,
+        ...identity,
+      });
+      events.write(10);
+      await events.delivered("sqs", 20_000);
+      expect((await take(10)).map(({ id }) => id).sort()).toEqual([...events.ids].sort());
+    }
+    await rm(folder, { recursive: true });
+  });
 
   test(
     "OpsCenter gets each event once, with the related items that the config names",
