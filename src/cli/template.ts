@@ -18,7 +18,7 @@ export const command: Command = {
 
 Prints the text exactly, without a newline of its own; of several events each text ends with one.
   --event EVENT          what the template sees
-  --data FILE            any JSON or YAML instead of an event, as Go decodes JSON; - for standard input
+  --data FILE            any JSON or YAML instead, as Go decodes JSON; - for standard input
   --language LANGUAGE    go, or eta: JavaScript in <% %>, which is run; the event is \`it\`
   -o, --output FORMAT    text, or json: one object per event and line, with "text" or "error"
   --compat exporter      as kubernetes-event-exporter renders
