@@ -85,6 +85,8 @@ interface Identity {
 /** STS is asked by requests that no delivery waits for with a signal of its own. */
 const STS_MS = 10_000;
 const EXCERPT = 256;
+/** Credentials that AWS knows, without this right; an answer to HEAD has no room for the name of the error. */
+const NOT_ALLOWED = / AccessDenied| AuthorizationError| 403: (Unknown|UnknownError|Forbidden|403) /;
 
 /** Options for any client of the SDK, and what a call's errors mean. */
 export interface Aws {
@@ -146,7 +148,7 @@ export function openAws(settings: AwsSettings, context: SinkContext): Aws {
       try {
         await call(doing, signal, run);
       } catch (error) {
-        if (!(error instanceof DeliveryError) || !/ AccessDenied| AuthorizationError/.test(error.message)) throw error;
+        if (!(error instanceof DeliveryError) || !NOT_ALLOWED.test(error.message)) throw error;
         context.log.warn("cannot check the destination: the right to do so is missing", { error: error.message });
       }
     },
