@@ -4,7 +4,7 @@ import { loadSinks } from "../sinks/index.ts";
 import { DIFFERENCES } from "../src/compat-list.ts";
 import { fields } from "../src/config/fields.ts";
 import { parseConfig } from "../src/config/load.ts";
-import { compileForEvent } from "../src/event-data.ts";
+import { compileForEvent } from "../src/event-template/go.ts";
 import { createLogger } from "../src/logger.ts";
 import { createMetrics } from "../src/metrics.ts";
 import { normalise } from "../src/normalise.ts";

@@ -8,7 +8,7 @@ import stdout from "../sinks/stdout.ts";
 import { parseConfig } from "../src/config/load.ts";
 import type { RuleConfig } from "../src/config/types.ts";
 import type { Event } from "../src/event.ts";
-import { eventTemplates } from "../src/event-templates.ts";
+import { eventTemplates } from "../src/event-template/compiler.ts";
 import { normalise } from "../src/normalise.ts";
 import { deDot, eventJson } from "../src/payload.ts";
 import { createSinkContext } from "../src/pipeline/context.ts";

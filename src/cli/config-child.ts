@@ -5,7 +5,7 @@ import type { Env } from "../config/env.ts";
 import { parseConfig, readIfThere, readText } from "../config/parse.ts";
 import type { Loaded } from "../config/types.ts";
 import { ConfigError } from "../errors.ts";
-import { allPlain } from "../plain-template.ts";
+import { allPlain } from "../event-template/plain.ts";
 import type { Command } from "./command.ts";
 
 export const command: Command = {

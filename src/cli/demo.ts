@@ -8,7 +8,7 @@ import type { Config, Loaded } from "../config/types.ts";
 import { DEMO_CONFIG } from "../demo/config.ts";
 import { type DemoOptions, runDemo } from "../demo/run.ts";
 import { ConfigError, UsageError } from "../errors.ts";
-import { eventTemplates } from "../event-templates.ts";
+import { eventTemplates } from "../event-template/compiler.ts";
 import { startPetrel } from "../petrel.ts";
 import { parseFlags, positionals } from "./args.ts";
 import type { Command, Io } from "./command.ts";

@@ -2,7 +2,7 @@
 import { loadSinks } from "../../sinks/index.ts";
 import type { Config, ReceiverConfig } from "../config/types.ts";
 import { UsageError } from "../errors.ts";
-import { eventTemplates } from "../event-templates.ts";
+import { eventTemplates } from "../event-template/compiler.ts";
 import { createLogger } from "../logger.ts";
 import { createSinkContext } from "../pipeline/context.ts";
 import type { Sink } from "../sink.ts";

@@ -2,7 +2,7 @@
 import { loadSinks } from "../../sinks/index.ts";
 import type { Loaded } from "../config/types.ts";
 import type { Finding } from "../errors.ts";
-import { eventTemplates } from "../event-templates.ts";
+import { eventTemplates } from "../event-template/compiler.ts";
 import { loadCredentials } from "../kube/credentials.ts";
 import { startListener } from "../listen.ts";
 import { createLogger, type RootLogger } from "../logger.ts";

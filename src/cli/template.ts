@@ -2,7 +2,7 @@
 import { resolve } from "node:path";
 import { UsageError } from "../errors.ts";
 import type { Event } from "../event.ts";
-import { compileForEvent } from "../event-data.ts";
+import { compileForEvent } from "../event-template/go.ts";
 import type { Language } from "../sink.ts";
 import { sprigFuncs } from "../template/funcs/sprig.ts";
 import { compile as compileGo } from "../template/template.ts";
@@ -84,7 +84,7 @@ async function compiler(
   compat: boolean,
   io: Io,
 ): Promise<(text: string) => (event: Event) => string> {
-  if (language === "eta") return (await import("../eta.ts")).compileEta;
+  if (language === "eta") return (await import("../event-template/eta.ts")).compileEta;
   const functions = sprigFuncs({ environment: io.env });
   return (text) => compileForEvent(text, { functions, compat });
 }

@@ -1,7 +1,7 @@
 /** What the template engines say about a template before any event has come. */
-import { compileEta } from "../eta.ts";
-import { compileForEvent, type EventTemplate } from "../event-data.ts";
-import { goTemplateOptions } from "../go-templates.ts";
+import { compileEta } from "../event-template/eta.ts";
+import { compileForEvent, type EventTemplate } from "../event-template/go.ts";
+import { goTemplateOptions } from "../event-template/options.ts";
 import { TemplateError } from "../template/error.ts";
 import { SLOW_FUNCTIONS } from "../template/funcs/sprig.ts";
 import type { CheckTemplate, TemplateFault } from "./lint-templates.ts";

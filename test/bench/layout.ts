@@ -1,5 +1,5 @@
 /** Layouts per second of CPU time, as the JSON text that a receiver sends. `bun test/bench/layout.ts [seconds each]` */
-import { eventTemplates } from "../../src/event-templates.ts";
+import { eventTemplates } from "../../src/event-template/compiler.ts";
 import { compileLayout, compileLayoutObject } from "../../src/payload.ts";
 import type { Layout } from "../../src/sink.ts";
 import { aConfig, aReceiver } from "../harness.ts";

@@ -3,7 +3,7 @@ import { appendFile, rm } from "node:fs/promises";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { compileEventTemplate } from "../../src/event-data.ts";
+import { compileEventTemplate } from "../../src/event-template/go.ts";
 import { TemplateError } from "../../src/template/error.ts";
 import { sprig } from "../../src/template/funcs/sprig.ts";
 import type { Template } from "../../src/template/template.ts";

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
-import { compileForEvent } from "../../src/event-data.ts";
+import { compileForEvent } from "../../src/event-template/go.ts";
 import { sprig } from "../../src/template/funcs/sprig.ts";
 import { type EventEntry, eventOf } from "../template/vectors.ts";
 import { askGo, goTemplate } from "../testbed/gotemplate.ts";

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { loadSinks } from "../../sinks/index.ts";
 import { fields } from "../../src/config/fields.ts";
 import type { Event } from "../../src/event.ts";
-import { compileForEvent } from "../../src/event-data.ts";
+import { compileForEvent } from "../../src/event-template/go.ts";
 import { createSinkContext } from "../../src/pipeline/context.ts";
 import type { Rendered, Sink } from "../../src/sink.ts";
 import { sprig } from "../../src/template/funcs/sprig.ts";

@@ -1,6 +1,6 @@
 /** What random templates found Petrel and Go to do differently, once: each as real Go does it. */
 import { describe, expect, test } from "bun:test";
-import { compileEventTemplate } from "../../src/event-data.ts";
+import { compileEventTemplate } from "../../src/event-template/go.ts";
 import { sprigFuncs } from "../../src/template/funcs/sprig.ts";
 import { busyMs } from "./busy.ts";
 import { readEvents, run } from "./vectors.ts";

@@ -1,9 +1,9 @@
 /** Templates over our events: names, proposals, what is found at load, and where the default is kinder than Go. */
 import { describe, expect, test } from "bun:test";
 import type { Event } from "../../src/event.ts";
-import { compileForEvent } from "../../src/event-data.ts";
-import { eventJson, goJson } from "../../src/kube-event.ts";
-import { parseTimestamp } from "../../src/kube-time.ts";
+import { eventJson, goJson } from "../../src/event-template/event-type.ts";
+import { compileForEvent } from "../../src/event-template/go.ts";
+import { parseTimestamp } from "../../src/event-template/time-type.ts";
 import { eventOf, readEvents } from "./vectors.ts";
 
 const events = await readEvents();

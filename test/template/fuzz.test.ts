@@ -7,7 +7,7 @@
 import { expect, test } from "bun:test";
 import { parseConfig } from "../../src/config/load.ts";
 import type { Event } from "../../src/event.ts";
-import { compileEventTemplate } from "../../src/event-data.ts";
+import { compileEventTemplate } from "../../src/event-template/go.ts";
 import { LimitError } from "../../src/template/budget.ts";
 import { TemplateError } from "../../src/template/error.ts";
 import { SLOW_FUNCTIONS, sprigFuncs } from "../../src/template/funcs/sprig.ts";

@@ -1,6 +1,6 @@
 /** The vectors that real Go gave (test/fixtures/gotemplate), and the events they are about. */
 import type { Event, InvolvedObject, ObjectMeta, ObjectReference } from "../../src/event.ts";
-import { compileEventTemplate } from "../../src/event-data.ts";
+import { compileEventTemplate } from "../../src/event-template/go.ts";
 import { TemplateError } from "../../src/template/error.ts";
 import { compile, type Template } from "../../src/template/template.ts";
 import type { FuncMap } from "../../src/template/value.ts";

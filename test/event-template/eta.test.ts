@@ -1,15 +1,15 @@
 import { describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { loadSinks } from "../sinks/index.ts";
-import { parseConfig } from "../src/config/load.ts";
-import { compileEta } from "../src/eta.ts";
-import { eventTemplates } from "../src/event-templates.ts";
-import { compileLayout } from "../src/payload.ts";
-import { createSinkContext } from "../src/pipeline/context.ts";
-import { TemplateError } from "../src/template/error.ts";
-import { anEvent, recordingLogger } from "./contract.ts";
-import { aConfig, aReceiver } from "./harness.ts";
+import { loadSinks } from "../../sinks/index.ts";
+import { parseConfig } from "../../src/config/load.ts";
+import { eventTemplates } from "../../src/event-template/compiler.ts";
+import { compileEta } from "../../src/event-template/eta.ts";
+import { compileLayout } from "../../src/payload.ts";
+import { createSinkContext } from "../../src/pipeline/context.ts";
+import { TemplateError } from "../../src/template/error.ts";
+import { anEvent, recordingLogger } from "../contract.ts";
+import { aConfig, aReceiver } from "../harness.ts";
 
 const event = anEvent();
 

@@ -5,9 +5,9 @@
  * @see https://eta.js.org
  */
 import { Eta } from "eta/core";
-import type { Event } from "./event.ts";
-import { eventShape } from "./payload.ts";
-import { TemplateError } from "./template/error.ts";
+import type { Event } from "../event.ts";
+import { eventShape } from "../payload.ts";
+import { TemplateError } from "../template/error.ts";
 
 /** Compiles once; `it` is the event under the names of its JSON. Throws TemplateError, as does what it returns. */
 export function compileEta(text: string): (event: Event) => string {

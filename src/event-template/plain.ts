@@ -2,8 +2,8 @@
  * Templates of nothing but text and fields, `{{ .InvolvedObject.Kind }}/{{ .Name }}`, without the engine: most configs
  * have no others, and loading it costs 6 MB and a third of a start. The text is the engine's to the last letter.
  */
-import type { Event } from "./event.ts";
-import { TemplateError } from "./template/error.ts";
+import type { Event } from "../event.ts";
+import { TemplateError } from "../template/error.ts";
 
 type Read = (event: Event) => string | number | undefined;
 

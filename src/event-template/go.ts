@@ -1,12 +1,12 @@
 /** Templates over events: what `{{ . }}` is, compiled against its type, with help for names that it does not have. */
-import type { Event } from "./event.ts";
-import { ENHANCED_EVENT } from "./kube-event.ts";
-import type { Limits } from "./template/budget.ts";
-import type { Problem } from "./template/context.ts";
-import { sprig } from "./template/funcs/sprig.ts";
-import { memberNames } from "./template/member.ts";
-import { compile, type Template } from "./template/template.ts";
-import { type FuncMap, ptrTo, type Type } from "./template/value.ts";
+import type { Event } from "../event.ts";
+import type { Limits } from "../template/budget.ts";
+import type { Problem } from "../template/context.ts";
+import { sprig } from "../template/funcs/sprig.ts";
+import { memberNames } from "../template/member.ts";
+import { compile, type Template } from "../template/template.ts";
+import { type FuncMap, ptrTo, type Type } from "../template/value.ts";
+import { ENHANCED_EVENT } from "./event-type.ts";
 
 /** The type of the dot: a pointer to the exporter's event. */
 export const EVENT_TYPE: Type = ptrTo(ENHANCED_EVENT);

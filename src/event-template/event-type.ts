@@ -3,21 +3,8 @@
  *
  * @see https://pkg.go.dev/k8s.io/api/core/v1#Event
  */
-import type { Event, InvolvedObject, ObjectMeta } from "./event.ts";
-import {
-  LABELS,
-  metaJson,
-  OBJECT_META,
-  OBJECT_REFERENCE,
-  OWNER_REFERENCES,
-  ownerJson,
-  referenceJson,
-  referenceText,
-  TYPE_META,
-} from "./kube-meta.ts";
-import { compact, embed, field, generated, method, shown, sorted, text } from "./kube-struct.ts";
-import { isZero, META_TIME, MICRO_TIME, parseTimestamp, timestamp } from "./kube-time.ts";
-import { checkLength, spend } from "./template/budget.ts";
+import type { Event, InvolvedObject, ObjectMeta } from "../event.ts";
+import { checkLength, spend } from "../template/budget.ts";
 import {
   BOOL,
   BYTES,
@@ -31,7 +18,20 @@ import {
   Struct,
   structType,
   type Type,
-} from "./template/value.ts";
+} from "../template/value.ts";
+import {
+  LABELS,
+  metaJson,
+  OBJECT_META,
+  OBJECT_REFERENCE,
+  OWNER_REFERENCES,
+  ownerJson,
+  referenceJson,
+  referenceText,
+  TYPE_META,
+} from "./meta-type.ts";
+import { compact, embed, field, generated, method, shown, sorted, text } from "./struct-type.ts";
+import { isZero, META_TIME, MICRO_TIME, parseTimestamp, timestamp } from "./time-type.ts";
 
 // --- the involved object -----------------------------------------------------------------------------------------------
 

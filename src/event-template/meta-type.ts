@@ -3,21 +3,7 @@
  *
  * @see https://pkg.go.dev/k8s.io/apimachinery/pkg/apis/meta/v1#ObjectMeta
  */
-import type { ObjectMeta, ObjectReference, OwnerReference } from "./event.ts";
-import {
-  addItself,
-  compact,
-  field,
-  generated,
-  mapText,
-  method,
-  nothing,
-  pointerText,
-  shown,
-  sorted,
-  text,
-} from "./kube-struct.ts";
-import { META_TIME, parseTimestamp, timestamp } from "./kube-time.ts";
+import type { ObjectMeta, ObjectReference, OwnerReference } from "../event.ts";
 import {
   BOOL,
   type Field,
@@ -31,7 +17,21 @@ import {
   structType,
   type Type,
   type Value,
-} from "./template/value.ts";
+} from "../template/value.ts";
+import {
+  addItself,
+  compact,
+  field,
+  generated,
+  mapText,
+  method,
+  nothing,
+  pointerText,
+  shown,
+  sorted,
+  text,
+} from "./struct-type.ts";
+import { META_TIME, parseTimestamp, timestamp } from "./time-type.ts";
 
 export const UID: Type = stringType("types.UID");
 export const LABELS: Type = mapOf(STRING);

@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
-import type { Event } from "../src/event.ts";
-import { compileForEvent } from "../src/event-data.ts";
-import { normalise } from "../src/normalise.ts";
-import { allPlain, PLAIN_FIELDS, plainTemplate } from "../src/plain-template.ts";
+import type { Event } from "../../src/event.ts";
+import { compileForEvent } from "../../src/event-template/go.ts";
+import { allPlain, PLAIN_FIELDS, plainTemplate } from "../../src/event-template/plain.ts";
+import { normalise } from "../../src/normalise.ts";
 
 const LIMIT = 1 << 20;
 

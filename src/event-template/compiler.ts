@@ -1,9 +1,9 @@
 /** The templates of one config: its functions, its limits, its languages. */
-import type { Config, TemplateGroup } from "./config/types.ts";
-import { type CompileTemplate, isEta } from "./payload.ts";
-import { allPlain, plainTemplate } from "./plain-template.ts";
-import type { Language } from "./sink.ts";
-import { TemplateError } from "./template/error.ts";
+import type { Config, TemplateGroup } from "../config/types.ts";
+import { type CompileTemplate, isEta } from "../payload.ts";
+import type { Language } from "../sink.ts";
+import { TemplateError } from "../template/error.ts";
+import { allPlain, plainTemplate } from "./plain.ts";
 
 type TemplateConfig = Pick<Config, "compat" | "template" | "receivers">;
 
@@ -15,9 +15,7 @@ export async function eventTemplates(
   config: TemplateConfig,
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<CompileTemplate> {
-  const compileGo = allPlain(config.receivers)
-    ? undefined
-    : (await import("./go-templates.ts")).goCompiler(config, env);
+  const compileGo = allPlain(config.receivers) ? undefined : (await import("./options.ts")).goCompiler(config, env);
   const compileEta = usesEta(config) ? await etaCompiler(config.template.allow) : undefined;
   return (text, language: Language = "go") => {
     if (language === "go") {

@@ -1,8 +1,8 @@
 /** Go templates as a config has them: the engine, sprig, and the config's limits. */
-import type { Config, TemplateGroup } from "./config/types.ts";
-import type { Event } from "./event.ts";
-import { compileForEvent, type EventTemplateOptions } from "./event-data.ts";
-import { type Group, sprigFuncs } from "./template/funcs/sprig.ts";
+import type { Config, TemplateGroup } from "../config/types.ts";
+import type { Event } from "../event.ts";
+import { type Group, sprigFuncs } from "../template/funcs/sprig.ts";
+import { compileForEvent, type EventTemplateOptions } from "./go.ts";
 
 const isGroup = (group: TemplateGroup): group is Group => group !== "eta";
 

@@ -1,5 +1,5 @@
 /** metav1.Time and metav1.MicroTime over the timestamps of the API. */
-import { embed, method } from "./kube-struct.ts";
+
 import {
   BOOL,
   BYTES,
@@ -15,8 +15,9 @@ import {
   type Value,
   ZERO_SECONDS,
   ZERO_TIME,
-} from "./template/value.ts";
-import "./template/time-type.ts";
+} from "../template/value.ts";
+import { embed, method } from "./struct-type.ts";
+import "../template/time-type.ts";
 
 const RFC3339 = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:[.,](\d{1,9})\d*)?(Z|[+-]\d\d:\d\d)$/;
 
