@@ -58,6 +58,8 @@ const REASON_OF_ERROR: Readonly<Record<string, Reason>> = {
 const CONNECT_MS = 10_000;
 /** A topic that is being made is unknown for a moment; one that stays unknown does not exist. */
 const CREATION_MS = 10_000;
+/** A topic that was just made has leaders before all of them take messages. */
+const SETTLE_MS = 1_000;
 const EXCERPT = 256;
 
 /** Loads the client. Nothing is opened before the first message. */
@@ -67,6 +69,25 @@ export async function openKafka(options: KafkaOptions): Promise<Kafka> {
   const doing = `the message to Kafka at ${options.brokers.join(", ")}`;
   let producer: Producer<Buffer, Buffer, Buffer, Buffer> | undefined;
   let unknownSince: number | undefined;
+  /** The producer that found its topic. */
+  let ready: typeof producer;
+
+  /**
+   * Sees to it that the topic is there and its partitions take messages. Of a batch that comes too early some partitions
+   * are taken and others refused, and the batch is sent again whole: what was taken would be there twice.
+   */
+  async function prepare(one: NonNullable<typeof producer>): Promise<void> {
+    if (ready === one) return;
+    const ask = (autocreateTopics: boolean) => one.metadata({ topics: [topic], autocreateTopics, forceUpdate: true });
+    try {
+      await ask(false);
+    } catch (error) {
+      if (!isUnknownTopic(error)) throw error;
+      await ask(true);
+      await Bun.sleep(SETTLE_MS);
+    }
+    ready = one;
+  }
 
   function make(): Producer<Buffer, Buffer, Buffer, Buffer> {
     const tls = options.tls?.();
@@ -131,13 +152,16 @@ export async function openKafka(options: KafkaOptions): Promise<Kafka> {
 
   return {
     async send(messages, signal) {
-      await using(signal, (one) =>
-        one.send({
+      await using(signal, async (one) => {
+        await prepare(one);
+        await one.send({
           acks: ProduceAcks.ALL,
           compression: options.compression,
+          // The client would send a batch again of which a part was taken.
+          repeatOnStaleMetadata: false,
           messages: messages.map(({ key, value, headers }) => ({ topic, key, value, headers: new Map(headers) })),
-        }),
-      );
+        });
+      });
     },
     async check(signal) {
       await using(signal, (one) => one.metadata({ topics: [topic], autocreateTopics: false, forceUpdate: true }));
