@@ -262,7 +262,7 @@ export function createWatch(target: WatchTarget, settings: WatchSettings, host: 
       try {
         await eachChunk(stream, signal, (chunk) => {
           scanner.push(chunk);
-          tookIn(chunk.length);
+          tookIn(chunk.length, true);
           if (!window.full) return undefined;
           const flushing = flush();
           flushed = true;

@@ -314,7 +314,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
         });
       }
       for (const receiver of receivers) receiver.wake();
-      tookIn(bytes.length);
+      tookIn(bytes.length, change === "listed");
     },
     room: (signal) => (patient() && crowded(1 / 2) ? room(signal) : undefined),
     status: () => ({
