@@ -13,7 +13,8 @@ const TITLE = "runs in a bare root that cannot be written, as uid 65532, with th
 /** Why not here; undefined: it can be shown. */
 function obstacle(): string | undefined {
   if (process.getuid?.() !== 0) return "needs root";
-  if (Bun.which("unshare") === null || Bun.which("ldd") === null) return "needs unshare and ldd";
+  const missing = ["unshare", "mount", "chroot", "ldd"].filter((program) => Bun.which(program) === null);
+  if (missing.length > 0) return `needs ${missing.join(", ")}`;
   return Bun.spawnSync(["unshare", "-m", "true"]).success ? undefined : "needs the right to make mount namespaces";
 }
 
