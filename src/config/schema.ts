@@ -253,7 +253,6 @@ export const topSchema = z.strictObject({
 });
 
 export type Top = z.output<typeof topSchema>;
-export type ReceiverKeys = z.output<typeof receiverSchema>;
 export type Rule = z.output<typeof ruleSchema>;
 export interface Route {
   readonly drop: readonly Rule[];

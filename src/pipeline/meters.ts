@@ -33,8 +33,6 @@ export interface Meters extends PipelineMeters {
   watch(name: string): WatchMeters;
   /** Look-ups of objects answered from memory, and those that asked the API server. */
   readonly lookups: { readonly hits: Cell; readonly misses: Cell };
-  /** Findings in the running config, by severity. */
-  readonly configFindings: { readonly error: Cell; readonly warning: Cell };
   readonly exporter: Readonly<Record<ExporterCounter, () => number>>;
 }
 
@@ -57,9 +55,6 @@ export function createMeters(metrics: Metrics): Meters {
       by: "api",
     }),
   };
-  const configFindings = of(["error", "warning"], (severity) =>
-    metrics.gauge("petrel_config_findings", "What petrel check has to say about the running config.", { severity }),
-  );
   const failures: Cell[] = [];
   const watchErrors: Cell[] = [];
 
@@ -68,7 +63,6 @@ export function createMeters(metrics: Metrics): Meters {
     discarded,
     unmatched,
     lookups,
-    configFindings,
 
     receiver(receiver, sink) {
       const labels = { receiver, sink };

@@ -8,7 +8,6 @@ import { toBytes } from "./bytes.ts";
 import { compileTemplate } from "./compile.ts";
 import type { Exec, Problem, Run, Unit } from "./context.ts";
 import { TemplateError } from "./error.ts";
-import { lex } from "./lex.ts";
 import { parse } from "./parse.ts";
 import { type FuncMap, fromJson, type Type, type Value } from "./value.ts";
 
@@ -92,11 +91,6 @@ export function compile(text: string, options: CompileOptions = {}): Template {
     },
     renderBytes: (data) => toBytes(execute(data)),
   };
-}
-
-/** Whether a text names functions beyond text/template's own: a cheap look, so that sprig is loaded only when needed. */
-export function usesFunctions(text: string): boolean {
-  return lex(text).some(({ type, value }) => type === "identifier" && knows({}, value) === false);
 }
 
 function knows(functions: FuncMap, name: string): boolean | string {

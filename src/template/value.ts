@@ -229,15 +229,11 @@ export const BOOL: Type = makeType("bool", "bool", same);
 export const STRING: Type = makeType("string", "string", same);
 export const INT: Type = makeType("int", "int", (native: number | bigint) => int(native));
 export const INT64: Type = makeType("int64", "int64", (native: number | bigint) => BigInt(native));
-export const INT8: Type = numberType("int8", "int8");
 export const INT16: Type = numberType("int16", "int16");
 export const INT32: Type = numberType("int32", "int32");
-export const UINT: Type = numberType("uint", "uint");
 export const UINT8: Type = numberType("uint8", "uint8");
-export const UINT16: Type = numberType("uint16", "uint16");
 export const UINT32: Type = numberType("uint32", "uint32");
 export const UINT64: Type = numberType("uint64", "uint64");
-export const FLOAT32: Type = numberType("float32", "float32");
 export const FLOAT64: Type = numberType("float64", "float64");
 export const COMPLEX128: Type = makeType("complex128", "complex128", same);
 export const ERROR: Type = makeType("interface", "error", same);
@@ -461,12 +457,6 @@ export function integerOf(value: Value): number | bigint | undefined {
   if (typeof value === "number" || typeof value === "bigint") return value;
   if (value instanceof Num && value.type.kind !== "float64" && value.type.kind !== "float32") return value.value;
   return undefined;
-}
-
-/** The number in a float64 or float32; undefined for everything else. */
-export function floatOf(value: Value): number | undefined {
-  if (!(value instanceof Num) || typeof value.value === "bigint") return undefined;
-  return value.type.kind === "float64" || value.type.kind === "float32" ? value.value : undefined;
 }
 
 /** The text of a string or of a named string type; undefined for everything else. */

@@ -5,7 +5,7 @@
 import { describe, expect, test } from "bun:test";
 import { TemplateError } from "../../src/template/error.ts";
 import { sprig } from "../../src/template/funcs/sprig.ts";
-import { compile, usesFunctions } from "../../src/template/template.ts";
+import { compile } from "../../src/template/template.ts";
 import { fn, GoError, P } from "../../src/template/value.ts";
 import { difference, readEvents, readVectors, run, sameWords } from "./vectors.ts";
 
@@ -112,11 +112,6 @@ describe("functions", () => {
   test.each(table)("%s", (text, wanted) => {
     expect(render(text, {}, { name: "t", functions })).toBe(wanted);
   });
-});
-
-test("which texts need sprig", () => {
-  expect(usesFunctions('{{ .upper }}{{ printf "upper" }} upper {{ and 1 2 }}')).toBe(false);
-  expect(usesFunctions("{{ .a | upper }}")).toBe(true);
 });
 
 test("bytes that are no UTF-8 are kept, or shown as U+FFFD", () => {
