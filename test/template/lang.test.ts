@@ -60,7 +60,8 @@ describe("limits", () => {
   for (const [text, words] of bombs) {
     test(text.length > 80 ? `${text.slice(0, 80)} …` : text, () => {
       const start = performance.now();
-      expect(render(text, big)).toContain(words);
+      // Which of the two bounds on work is met first depends on the machine.
+      expect(render(text, big).replace("more than 25 ms of work", "more than 100000 steps")).toContain(words);
       expect(performance.now() - start).toBeLessThan(1000);
     });
   }
