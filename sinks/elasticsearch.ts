@@ -23,6 +23,7 @@ export default defineSink({
   batch: BULK_BATCH,
   limits: (_, compat) => (compat ? { count: 1 } : BULK_BATCH),
   partial: true,
+  carriesId: true,
   updates: "all",
   create(config, context) {
     const key = config.apiKey === undefined ? undefined : context.secret(config.apiKey);

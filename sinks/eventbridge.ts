@@ -34,6 +34,7 @@ export default defineSink({
   batch: { count: COUNT, bytes: MAX_BYTES },
   concurrency: 4,
   partial: true,
+  carriesId: false,
   updates: "all",
   async create(config, context) {
     const detail = context.payload({ layout: config.details });

@@ -25,6 +25,7 @@ export default defineSink({
     }),
   example: { path: "/var/log/petrel/events.json", maxsize: 50, maxbackups: 3 },
   batch: { count: 500, bytes: 256 * 1024 },
+  carriesId: false,
   updates: "all",
   create({ path, layout, deDot, maxsize, maxage, maxbackups }, context) {
     const payload = context.payload({ layout, deDot });

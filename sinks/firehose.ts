@@ -26,6 +26,7 @@ export default defineSink({
   example: { deliveryStreamName: "kubernetes-events", region: "eu-central-1" },
   batch: { count: REQUEST.count, bytes: REQUEST.bytes },
   partial: true,
+  carriesId: false,
   updates: "all",
   async create(config, context) {
     const payload = context.payload({ layout: config.layout, deDot: config.deDot });

@@ -38,6 +38,7 @@ export default defineSink({
   example: { url: "https://grafana.example.com", token: { env: "GRAFANA_TOKEN" }, tags: ["k8s", "{{ .Reason }}"] },
   batch: { count: 1 },
   wholeEvent: false,
+  carriesId: false,
   updates: "countDoubles",
   create(config, context) {
     const native = config.format === "grafana";

@@ -15,6 +15,7 @@ export default defineSink({
     field.object({ ref: field.text().optional().describe("Name to find the events by; by default the receiver's.") }),
   example: {},
   batch: { count: 1_000 },
+  carriesId: true,
   updates: "all",
   create({ ref }, context) {
     const events: Event[] = [];

@@ -62,6 +62,7 @@ export default defineSink({
     }),
   example: { brokers: ["kafka-0:9092", "kafka-1:9092"], topic: "kubernetes-events", compressionCodec: "zstd" },
   batch: { count: COUNT, bytes: 4 * 1024 * 1024 },
+  carriesId: true,
   updates: "all",
   async create(config, context) {
     const { tls, sasl } = config;

@@ -24,6 +24,7 @@ export default defineSink({
   example: { streamName: "kubernetes-events", region: "eu-central-1" },
   batch: { count: REQUEST.count, bytes: REQUEST.bytes },
   partial: true,
+  carriesId: false,
   updates: "all",
   async create(config, context) {
     const payload = context.payload({ layout: config.layout });

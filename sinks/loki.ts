@@ -46,6 +46,7 @@ export default defineSink({
   },
   batch: MAX_BATCH,
   limits: (_, compat) => (compat ? { count: 1 } : MAX_BATCH),
+  carriesId: true,
   updates: "all",
   create(config, context) {
     const { compat } = context;

@@ -31,6 +31,7 @@ export default defineSink({
   batch: BULK_BATCH,
   limits: (_, compat) => (compat ? { count: 1 } : BULK_BATCH),
   partial: true,
+  carriesId: true,
   updates: "all",
   async create(config, context) {
     const { aws, proxy } = config;

@@ -34,6 +34,7 @@ export default defineSink({
     region: "eu-central-1",
   },
   batch: { count: 1 },
+  carriesId: true,
   updates: "countDoubles",
   async create(config, context) {
     const one = (text: Parameters<typeof context.template>[0] | undefined) =>

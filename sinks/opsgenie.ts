@@ -40,6 +40,7 @@ export default defineSink({
   },
   batch: { count: 1 },
   wholeEvent: false,
+  carriesId: true,
   updates: "countDoubles",
   create(config, context) {
     const { compat } = context;

@@ -18,6 +18,7 @@ export default defineSink({
     }),
   example: { path: "/run/petrel/events" },
   batch: { count: 100 },
+  carriesId: false,
   updates: "all",
   create({ path, layout, deDot }, context) {
     const payload = context.payload({ layout, deDot });

@@ -37,6 +37,7 @@ export default defineSink({
   batch: { count: 500, bytes: 4 * 1024 * 1024 },
   // Each command is answered by itself.
   partial: true,
+  carriesId: true,
   updates: "all",
   create(config, context) {
     const payload = context.payload({ layout: config.layout });

@@ -30,6 +30,7 @@ export default defineSink({
   // The buffer holds what waits: an object must be smaller than that.
   batch: { count: 2_000, bytes: 8 * 1024 * 1024, lingerMs: 60_000 },
   partial: true,
+  carriesId: true,
   updates: "all",
   async create(config, context) {
     const payload = context.payload({ layout: config.layout });

@@ -52,6 +52,7 @@ export default defineSink({
   },
   batch: { count: 1 },
   wholeEvent: false,
+  carriesId: false,
   updates: "countDoubles",
   create(config, context) {
     const { compat } = context;

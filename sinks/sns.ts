@@ -37,6 +37,7 @@ export default defineSink({
   limits: ({ maxMessageBytes }) => ({ count: COUNT, bytes: Math.min(maxMessageBytes || DEFAULT_BYTES, MAX_BYTES) }),
   concurrency: 4,
   partial: true,
+  carriesId: true,
   updates: "all",
   async create(config, context) {
     const payload = context.payload({ layout: config.layout });

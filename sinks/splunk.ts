@@ -31,6 +31,7 @@ export default defineSink({
   example: { url: "https://splunk.example.com:8088", token: { env: "SPLUNK_HEC_TOKEN" }, index: "k8s", ack: true },
   // Splunk's own exporter for the OpenTelemetry collector sends 2 MiB at most.
   batch: { count: 1_000, bytes: 2 * 1024 * 1024, lingerMs: 1_000 },
+  carriesId: true,
   updates: "all",
   create(config, context) {
     const token = context.secret(config.token);

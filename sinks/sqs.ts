@@ -28,6 +28,7 @@ export default defineSink({
   batch: { count: REQUEST.count, bytes: REQUEST.bytes },
   concurrency: 4,
   partial: true,
+  carriesId: true,
   updates: "all",
   async create(config, context) {
     const payload = context.payload({ layout: config.layout });

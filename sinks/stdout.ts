@@ -15,6 +15,7 @@ export default defineSink({
     }),
   example: { layout: { reason: "{{ .Reason }}", message: "{{ .Message }}" } },
   batch: { count: 500, bytes: 256 * 1024 },
+  carriesId: false,
   updates: "all",
   create({ layout, deDot }, context) {
     const payload = context.payload({ layout, deDot });

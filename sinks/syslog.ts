@@ -51,6 +51,7 @@ export default defineSink({
     }),
   example: { network: "tls", address: "syslog.example.com:6514", format: "rfc5424", tag: "k8s.event" },
   batch: { count: 100 },
+  carriesId: true,
   updates: "all",
   async create(config, context) {
     const { network, severity } = config;

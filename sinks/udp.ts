@@ -15,6 +15,7 @@ export default defineSink({
     }),
   example: { host: "collector.example.com:9999", layout: { reason: "{{ .Reason }}", message: "{{ .Message }}" } },
   batch: { count: 100 },
+  carriesId: false,
   updates: "all",
   create({ host, layout, deDot }, context) {
     const payload = context.payload({ layout, deDot });

@@ -34,6 +34,7 @@ export default defineSink({
   batch: MAX_BATCH,
   limits: (config) => (config.batch === undefined ? { count: 1 } : MAX_BATCH),
   concurrency: 4,
+  carriesId: true,
   updates: "all",
   create(config, context) {
     const payload = context.payload({ layout: config.layout });

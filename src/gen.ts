@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { loadSinks } from "../sinks/index.ts";
 import { configJsonSchema } from "./config/json-schema.ts";
-import { configsReadme, sinksReadme, sinksTable } from "./docs.ts";
+import { type About, configsReadme, sinksReadme, sinksTable } from "./docs.ts";
 
 const BEGIN = "<!-- sinks:begin -->\n";
 const END = "<!-- sinks:end -->";
@@ -14,7 +14,10 @@ export async function generate(root: string): Promise<Map<string, string>> {
   const files = new Map([
     ["configs/schema.json", `${JSON.stringify(configJsonSchema(sinks), null, 2)}\n`],
     ["configs/README.md", configsReadme(examples(join(root, "configs")))],
-    ["sinks/README.md", sinksReadme(sinks)],
+    [
+      "sinks/README.md",
+      sinksReadme(await Promise.all(sinks.map(async (sink) => ({ sink, about: await aboutOf(sink.name) })))),
+    ],
   ]);
   const readme = join(root, "README.md");
   if (existsSync(readme)) {
@@ -25,6 +28,13 @@ export async function generate(root: string): Promise<Map<string, string>> {
     files.set("README.md", `${text.slice(0, begin + BEGIN.length)}\n${sinksTable(sinks)}\n${text.slice(end)}`);
   }
   return files;
+}
+
+/** What the fixture of a sink's tests says of it. */
+async function aboutOf(name: string): Promise<About> {
+  const file = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  const { default: fixture }: { default: { about: About } } = await import(`../test/sinks/${file}.ts`);
+  return fixture.about;
 }
 
 /** The second comment of a config says what it shows. */

@@ -70,6 +70,8 @@ export interface BatchLimits {
   readonly count: number;
   /** Bytes of payload per delivery at most. */
   readonly bytes?: number;
+  /** Bytes of one event at most, as the destination counts them; a larger one is refused. Default: `bytes`. */
+  readonly eventBytes?: number;
   /** How long a delivery waits for more events unless `batch.linger` says otherwise. Default 0. */
   readonly lingerMs?: number;
 }
@@ -92,6 +94,8 @@ export interface SinkDefinition<C extends z.ZodObject = z.ZodObject> {
   readonly concurrency?: number;
   /** The destination may take some events of a batch and refuse others; a batch then holds one event per object. */
   readonly partial?: boolean;
+  /** The event's id goes with it in a place of its own, by which a repeat can be told. */
+  readonly carriesId: boolean;
   /** Without a layout the whole event is sent, with its object's metadata, which is then looked up. Default true. */
   readonly wholeEvent?: boolean;
   /** Default of the receiver key `updates`: `all` for stores and streams, `countDoubles` for people. */

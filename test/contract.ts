@@ -1,4 +1,6 @@
 /** What the tests of sinks share: events, a small template engine, and destinations that misbehave on request. */
+
+import type { About } from "../src/docs.ts";
 import { DeliveryError, type Reason } from "../src/errors.ts";
 import type { Event } from "../src/event.ts";
 import type { Fields, Logger } from "../src/logger.ts";
@@ -144,6 +146,8 @@ export interface Destination extends AsyncDisposable {
 /** Everything the contract must know of one sink: `test/sinks/NAME.ts`. */
 export interface Fixture {
   open(): Promise<Destination>;
+  /** What sinks/README.md says beside the settings; the contract holds it against what is sent. */
+  readonly about: About;
   /** What {@link anEvent} arrives as. */
   readonly golden: string;
   /** The JSON in what came. Default: the whole. */

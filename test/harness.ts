@@ -69,6 +69,7 @@ export function memorySink(
     config: (field) => field.object({}),
     example: {},
     batch: { count: 500 },
+    carriesId: true,
     updates: "all",
     create: () => ({
       render: () => ({ body: "" }),

@@ -258,13 +258,31 @@ for (const definition of sinks) {
       }
     });
 
-    const skipped = Map.groupBy(Object.entries(fixture.skip), ([, reason]) => reason);
+    test("says how it proves who it is, by every setting that holds a secret", () => {
+      for (const [path, field] of everyField(definition.config(fields), definition.name)) {
+        const name = path.split(".").at(-1) ?? "";
+        if (kindOf(field) === "secret" && name !== "proxy") expect(fixture.about.auth).toContain(`\`${name}\``);
+      }
+    });
+
+    test("says what the event's id is good for, or why it carries none, and what it was tried against", () => {
+      expect(fixture.about.id.startsWith("none: ")).toBe(!definition.carriesId);
+      expect(fixture.about.tested.length).toBeGreaterThan(0);
+      const { permissions, ...short } = fixture.about;
+      for (const text of Object.values(short)) expect(String(text)).not.toMatch(/[\n|]/);
+      expect(permissions).toMatch(/^[A-Z]/);
+    });
+
+    const reasons: Fixture["skip"] = definition.carriesId
+      ? fixture.skip
+      : { ...fixture.skip, "idempotent id": fixture.about.id };
+    const skipped = Map.groupBy(Object.entries(reasons), ([, reason]) => reason);
     for (const [reason, entries] of skipped) {
       test.skip(`${definition.name}: ${entries.map(([clause]) => clause).join(", ")} (${reason})`, () => {});
     }
 
     for (const clause of CLAUSES) {
-      if (fixture.skip[clause] !== undefined) continue;
+      if (reasons[clause] !== undefined) continue;
       test(clause, async () => {
         await using to = await fixture.open();
         const sink = await make(definition, to.config).sink;

@@ -1,4 +1,5 @@
 import type { Fixture } from "../contract.ts";
+import { AWS_AUTH, AWS_RETRIES, iam } from "./about.ts";
 import { AWS_SECRETS, awsDestination } from "./aws-fake.ts";
 import { GOLDEN_LINE } from "./lines.ts";
 
@@ -25,6 +26,16 @@ export default {
   golden: `default test BackOff ${GOLDEN_LINE.trimEnd()}`,
   json: (text) => text.slice(text.indexOf("{")),
   secrets: AWS_SECRETS,
+  about: {
+    auth: AWS_AUTH,
+    permissions: iam(["events:PutEvents"], ["events:DescribeEventBus"], "arn:aws:events:REGION:ACCOUNT:event-bus/NAME"),
+    limits:
+      "10 entries and 1 MiB a request ([PutEvents](https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html))",
+    order: "none: EventBridge promises none",
+    id: "none: EventBridge has no place for one; uid and resourceVersion are in the detail",
+    retries: `${AWS_RETRIES}, \`FailedEntryCount\`: exactly those`,
+    tested: [{ component: "aws", server: "moto", version: "5.2.5" }],
+  },
   gone: "network",
-  skip: { "idempotent id": "EventBridge has no place for one: uid and resourceVersion are in the detail" },
+  skip: {},
 } satisfies Fixture;

@@ -22,9 +22,17 @@ export default {
     };
   },
   golden: GOLDEN_LINE,
+  about: {
+    auth: "None.",
+    permissions: "The right to write in the folder.",
+    limits: "whatever comes",
+    order: "all",
+    id: "none: a line is the event as it is, with uid and resourceVersion",
+    retries: "the system's errors: a full disk, a folder without rights",
+    tested: [{ local: "the system's own files" }],
+  },
   gone: "not_found",
   skip: {
-    "idempotent id": "a line is the event as it is: uid and resourceVersion are in it",
     hang: "a local file takes what it is given",
     "aborted during": "a local file takes what it is given",
     statuses: "no HTTP",

@@ -1,4 +1,5 @@
 import type { Fixture } from "../contract.ts";
+import { AWS_AUTH, AWS_RETRIES, iam } from "./about.ts";
 import { AWS_SECRETS, awsDestination } from "./aws-fake.ts";
 import { GOLDEN_LINE } from "./lines.ts";
 
@@ -16,6 +17,20 @@ export default {
     }),
   golden: GOLDEN_LINE,
   secrets: AWS_SECRETS,
+  about: {
+    auth: AWS_AUTH,
+    permissions: iam(
+      ["firehose:PutRecordBatch"],
+      ["firehose:DescribeDeliveryStream"],
+      "arn:aws:firehose:REGION:ACCOUNT:deliverystream/NAME",
+    ),
+    limits:
+      "500 records and 4 MiB a request, 1,000 KiB a record ([PutRecordBatch](https://docs.aws.amazon.com/firehose/latest/APIReference/API_PutRecordBatch.html))",
+    order: "per object",
+    id: "none: Firehose has no place for one; uid and resourceVersion are in the record",
+    retries: `${AWS_RETRIES}, \`FailedPutCount\`: exactly those`,
+    tested: [{ component: "aws", server: "moto", version: "5.2.5" }],
+  },
   gone: "network",
-  skip: { "idempotent id": "Firehose has no place for one: uid and resourceVersion are in the record" },
+  skip: {},
 } satisfies Fixture;

@@ -1,5 +1,7 @@
 /** A strict fake; test/e2e/graphite.test.ts has a real Graphite. @see https://grafana.com/docs/grafana/latest/developers/http_api/annotations/#create-annotation */
+
 import { type Fixture, httpDestination, MARK, type Taken } from "../contract.ts";
+import { HTTP_RETRIES } from "./about.ts";
 
 const KNOWN = new Set(["dashboardUID", "panelId", "time", "timeEnd", "tags", "text"]);
 
@@ -35,6 +37,19 @@ export default {
     { url: `http://${MARK}-user:${MARK}-pass@127.0.0.1:PORT/${MARK}/path?token=${MARK}`, token: MARK },
     { url: "http://grafana.invalid", token: MARK, proxy: `http://${MARK}-user:${MARK}-pass@127.0.0.1:PORT` },
   ],
+  about: {
+    auth: "`token` of a service account, else `username` and `password`.",
+    permissions: "A service account with `annotations:create`, as the role Editor has it.",
+    limits:
+      "500 characters of tags ([annotations](https://grafana.com/docs/grafana/latest/developers/http_api/annotations/#create-annotation))",
+    order: "by time",
+    id: "none: Grafana gives an annotation its own id and knows no other",
+    retries: HTTP_RETRIES,
+    tested: [
+      { component: "graphite", server: "Graphite", version: "1.1.8" },
+      { fake: "https://grafana.com/docs/grafana/latest/developers/http_api/annotations/#create-annotation" },
+    ],
+  },
   gone: "network",
-  skip: { "idempotent id": "Grafana gives an annotation its own id and knows no other" },
+  skip: {},
 } satisfies Fixture;

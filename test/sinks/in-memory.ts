@@ -13,6 +13,15 @@ export default {
   }),
   golden: "ba30f343-3351.101",
   json: () => "{}",
+  about: {
+    auth: "None.",
+    permissions: "None.",
+    limits: "whatever comes",
+    order: "all",
+    id: "the event itself",
+    retries: "none: memory takes everything",
+    tested: [{ local: "the process's own memory" }],
+  },
   gone: "internal",
   skip: {
     gone: "memory is always there",

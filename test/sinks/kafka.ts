@@ -233,6 +233,16 @@ export default {
   golden: `ba30f343-3351 ${GOLDEN_LINE.trimEnd()}`,
   json: (text) => text.slice(text.indexOf("{")),
   secrets: [{ sasl: { ...SASL, password: MARK } }, { sasl: { ...SASL, mechanism: "oauthbearer", token: MARK } }],
+  about: {
+    auth: "`sasl` with `username` and `password`, or with `token`; a client certificate in `tls`.",
+    permissions: "ACLs `Write` and `Describe` on the topic; `Create` where brokers create topics by themselves.",
+    limits:
+      "1 MiB a batch of records (`max.message.bytes`) unless the topic says otherwise ([topic configs](https://kafka.apache.org/documentation/#topicconfigs_max.message.bytes))",
+    order: "per key: the event, unless `key` says otherwise",
+    id: "header `id`",
+    retries: "Kafka's error codes; nothing goes out behind what failed",
+    tested: [{ component: "kafka", server: "Kafka", version: "4.3.1" }],
+  },
   gone: "network",
   skip: { statuses: "no HTTP; kafka.test.ts has Kafka's errors" },
 } satisfies Fixture;

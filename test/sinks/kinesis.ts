@@ -1,4 +1,5 @@
 import type { Fixture } from "../contract.ts";
+import { AWS_AUTH, AWS_RETRIES, iam } from "./about.ts";
 import { AWS_SECRETS, awsDestination } from "./aws-fake.ts";
 import { GOLDEN_LINE } from "./lines.ts";
 
@@ -17,6 +18,20 @@ export default {
   golden: `ba30f343-3351 ${GOLDEN_LINE.trimEnd()}`,
   json: (text) => text.slice(text.indexOf("{")),
   secrets: AWS_SECRETS,
+  about: {
+    auth: AWS_AUTH,
+    permissions: iam(
+      ["kinesis:PutRecords"],
+      ["kinesis:DescribeStreamSummary"],
+      "arn:aws:kinesis:REGION:ACCOUNT:stream/NAME",
+    ),
+    limits:
+      "500 records and 10 MiB a request, 1 MiB a record unless the stream takes more ([PutRecords](https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html))",
+    order: "per partition key: the event, unless `partitionKey` says otherwise",
+    id: "none: Kinesis has no place for one; uid and resourceVersion are in the record",
+    retries: `${AWS_RETRIES}, \`FailedRecordCount\`: exactly those`,
+    tested: [{ component: "aws", server: "moto", version: "5.2.5" }],
+  },
   gone: "network",
-  skip: { "idempotent id": "Kinesis has no place for one: uid and resourceVersion are in the record" },
+  skip: {},
 } satisfies Fixture;

@@ -1,5 +1,7 @@
 /** A fake for the contract; test/e2e/loki.test.ts has the real server. */
+
 import { type Fixture, httpDestination, MARK } from "../contract.ts";
+import { HTTP_RETRIES } from "./about.ts";
 
 interface Push {
   readonly streams: readonly {
@@ -50,6 +52,16 @@ export default {
     { bearerToken: MARK, tenant: "x" },
     { url: `http://loki.invalid/${MARK}/push`, proxy: `http://${MARK}-user:${MARK}-pass@127.0.0.1:PORT` },
   ],
+  about: {
+    auth: "`bearerToken`, else `username` and `password`; a client certificate in `tls`; `tenant`.",
+    permissions: "The right to push logs; at Grafana Cloud an access policy with `logs:write`.",
+    limits:
+      "6 MB a request (`ingestion_burst_size_mb`), 256 KB a line (`max_line_size`), unless the server says otherwise ([limits_config](https://grafana.com/docs/loki/latest/configure/#limits_config))",
+    order: "by time in a stream",
+    id: "metadata `event_id`; the same line at the same time is stored once",
+    retries: `${HTTP_RETRIES}; a refused push goes in halves; what is too old goes again as of now; 260`,
+    tested: [{ component: "loki", server: "Loki", version: "3.7.8" }],
+  },
   gone: "network",
   skip: {},
 } satisfies Fixture;

@@ -1,4 +1,5 @@
 import type { Fixture } from "../contract.ts";
+import { AWS_AUTH, AWS_RETRIES, iam } from "./about.ts";
 import { AWS_SECRETS, awsDestination } from "./aws-fake.ts";
 
 /** Keys in one order: the client has its own. */
@@ -27,6 +28,16 @@ export default {
   golden: `{"Description":"Back-off <restarting> failed container","Notifications":[{"Arn":"arn:aws:sns:eu-central-1:123456789012:t"}],"OperationalData":{"/aws/dedup":{"Value":"{\\"dedupString\\":\\"ba30f343-3351.101\\"}","Type":"SearchableString"},"reason":{"Value":"BackOff","Type":"SearchableString"}},"Priority":2,"RelatedOpsItems":[{"OpsItemId":"oi-1"}],"Source":"test","Tags":[{"Key":"team","Value":"a"}],"Title":"BackOff"}`,
   json: sorted,
   secrets: AWS_SECRETS,
+  about: {
+    auth: AWS_AUTH,
+    permissions: iam(["ssm:CreateOpsItem", "ssm:AddTagsToResource"], ["ssm:DescribeOpsItems"], "*"),
+    limits:
+      "1,024 characters of a title, 2,048 of a description, 20 KiB a value ([CreateOpsItem](https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_CreateOpsItem.html))",
+    order: "per object",
+    id: "`/aws/dedup`: a repeat opens nothing",
+    retries: `${AWS_RETRIES}; an item that exists is delivered`,
+    tested: [{ fake: "https://github.com/boto/botocore/blob/develop/botocore/data/ssm/2014-11-06/service-2.json" }],
+  },
   gone: "network",
   skip: {},
 } satisfies Fixture;

@@ -1,5 +1,7 @@
 /** A strict fake: there is no Opsgenie to run. @see https://docs.opsgenie.com/docs/alert-api#create-alert */
+
 import { type Fixture, httpDestination, MARK, type Taken } from "../contract.ts";
+import { HTTP_RETRIES } from "./about.ts";
 
 const TEXTS: Readonly<Record<string, number>> = {
   message: 130,
@@ -45,6 +47,16 @@ export default {
     { apiKey: MARK },
     { apiKey: MARK, URL: "http://api.invalid", proxy: `http://${MARK}-user:${MARK}-pass@127.0.0.1:PORT` },
   ],
+  about: {
+    auth: "`apiKey` of an API integration.",
+    permissions: "An API integration that may create and update alerts.",
+    limits:
+      "130 characters a message, 15,000 a description, 20 tags ([create alert](https://docs.opsgenie.com/docs/alert-api#create-alert))",
+    order: "per object",
+    id: "`alias`, the event's uid unless set: a repeat raises the count of its alert",
+    retries: HTTP_RETRIES,
+    tested: [{ fake: "https://docs.opsgenie.com/docs/alert-api#create-alert" }],
+  },
   gone: "network",
   skip: {},
 } satisfies Fixture;

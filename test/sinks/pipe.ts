@@ -47,9 +47,17 @@ export default {
     };
   },
   golden: GOLDEN_LINE,
+  about: {
+    auth: "None.",
+    permissions: "The right to write to the pipe.",
+    limits: "whatever comes",
+    order: "all",
+    id: "none: a line is the event as it is, with uid and resourceVersion",
+    retries: "a pipe that nobody reads, or reads too slowly",
+    tested: [{ local: "the system's own pipes" }],
+  },
   gone: "unavailable",
   skip: {
-    "idempotent id": "a line is the event as it is: uid and resourceVersion are in it",
     statuses: "no HTTP",
     "no secret shown": "no secrets",
   },

@@ -106,6 +106,16 @@ export default {
   },
   golden: GOLDEN_LINE.trimEnd(),
   secrets: [{ password: MARK }],
+  about: {
+    auth: "`username` and `password` of the ACL; a client certificate in `tls`.",
+    permissions:
+      "ACL `+xadd` (list: `+rpush +ltrim`; pubsub: `+publish`) on the key or channel, and `+ping +hello +select`.",
+    limits: "512 MB a value ([strings](https://redis.io/docs/latest/develop/data-types/strings/#limits))",
+    order: "per object",
+    id: "field `id` of a stream's entry",
+    retries: "each command's error: LOADING, OOM, READONLY, NOAUTH …",
+    tested: [{ component: "redis", server: "Redis", version: "7.0.15" }],
+  },
   gone: "network",
   skip: { statuses: "no HTTP; redis.test.ts has the errors of Redis" },
 } satisfies Fixture;

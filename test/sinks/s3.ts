@@ -1,4 +1,5 @@
 import type { Fixture } from "../contract.ts";
+import { AWS_AUTH, AWS_RETRIES, iam } from "./about.ts";
 import { AWS_SECRETS, awsDestination } from "./aws-fake.ts";
 import { GOLDEN_LINE } from "./lines.ts";
 
@@ -13,6 +14,15 @@ export default {
     }),
   golden: GOLDEN_LINE,
   secrets: AWS_SECRETS,
+  about: {
+    auth: AWS_AUTH,
+    permissions: iam(["s3:PutObject"], ["s3:ListBucket"], ["arn:aws:s3:::BUCKET", "arn:aws:s3:::BUCKET/*"]),
+    limits: "5 GB an object ([PutObject](https://docs.aws.amazon.com/AmazonS3/latest/userguide/upload-objects.html))",
+    order: "all, in an object",
+    id: "the object's key: the same batch is stored once",
+    retries: AWS_RETRIES,
+    tested: [{ component: "aws", server: "moto", version: "5.2.5" }],
+  },
   gone: "network",
   skip: { "idempotent id": "the key of an object comes from the ids of its events: s3.test.ts" },
 } satisfies Fixture;

@@ -1,5 +1,7 @@
 /** A strict fake: there is no Slack to run. @see https://docs.slack.dev/reference/methods/chat.postMessage */
+
 import { type Fixture, httpDestination, MARK, type Taken } from "../contract.ts";
+import { HTTP_RETRIES } from "./about.ts";
 
 function take(request: Request, body: string): Taken {
   const { pathname } = new URL(request.url);
@@ -35,6 +37,17 @@ export default {
     { apiUrl: `http://${MARK}:${MARK}-pass@127.0.0.1:PORT/${MARK}`, token: MARK },
     { apiUrl: "http://slack.invalid", token: MARK, proxy: `http://${MARK}-user:${MARK}-pass@127.0.0.1:PORT` },
   ],
+  about: {
+    auth: "`token`, a bot's; or `url`, an incoming webhook's, which is a secret.",
+    permissions:
+      "Bot scopes `chat:write`, for channels without the bot `chat:write.public`, for `username` `chat:write.customize`, for `completionCondition` `reactions:write`. An incoming webhook has what it needs.",
+    limits:
+      "40,000 characters a text, one message a second and channel ([rate limits](https://docs.slack.dev/apis/web-api/rate-limits))",
+    order: "per object",
+    id: "none: Slack knows no id by which it would drop a repeat",
+    retries: `${HTTP_RETRIES}, \`ok: false\` and its error`,
+    tested: [{ fake: "https://docs.slack.dev/reference/methods/chat.postMessage" }],
+  },
   gone: "network",
-  skip: { "idempotent id": "Slack knows no id by which it would drop a repeat" },
+  skip: {},
 } satisfies Fixture;

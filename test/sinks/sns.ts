@@ -1,4 +1,5 @@
 import type { Fixture } from "../contract.ts";
+import { AWS_AUTH, AWS_RETRIES, iam } from "./about.ts";
 import { AWS_SECRETS, awsDestination } from "./aws-fake.ts";
 import { GOLDEN_LINE } from "./lines.ts";
 
@@ -33,6 +34,16 @@ export default {
     }),
   golden: GOLDEN_LINE.trimEnd(),
   secrets: AWS_SECRETS,
+  about: {
+    auth: AWS_AUTH,
+    permissions: iam(["sns:Publish"], ["sns:GetTopicAttributes"], "arn:aws:sns:REGION:ACCOUNT:NAME"),
+    limits:
+      "10 messages and 256 KiB a request unless the topic takes more ([PublishBatch](https://docs.aws.amazon.com/sns/latest/api/API_PublishBatch.html))",
+    order: "FIFO: per object",
+    id: "attribute `id`; FIFO: deduplication within 5 minutes",
+    retries: `${AWS_RETRIES}, \`Failed\`: exactly those`,
+    tested: [{ component: "aws", server: "moto", version: "5.2.5" }],
+  },
   gone: "network",
   // One form field escapes what JSON escapes already: the megabyte of the contract is more than a topic takes.
   skip: {},

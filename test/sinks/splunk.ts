@@ -2,7 +2,9 @@
  * A strict fake: there is no Splunk to run.
  * @see https://help.splunk.com/en/splunk-enterprise/get-data-in/collect-http-event-data/format-events-for-http-event-collector
  */
+
 import { type Fixture, httpDestination, MARK, type Taken } from "../contract.ts";
+import { HTTP_RETRIES } from "./about.ts";
 
 const KNOWN = new Set(["time", "host", "source", "sourcetype", "index", "fields", "event"]);
 
@@ -47,6 +49,20 @@ export default {
     { url: `http://${MARK}-user:${MARK}-pass@127.0.0.1:PORT/${MARK}/path?token=${MARK}`, token: MARK },
     { url: "http://splunk.invalid", token: MARK, proxy: `http://${MARK}-user:${MARK}-pass@127.0.0.1:PORT` },
   ],
+  about: {
+    auth: "`token` of the collector.",
+    permissions: "A token that may write to the index.",
+    limits:
+      "1 MB of an event, 838,860,800 bytes a request ([limits.conf](https://help.splunk.com/en/splunk-enterprise/administer/admin-manual/10.0/configuration-file-reference/10.0.0-configuration-file-reference/limits.conf))",
+    order: "by time",
+    id: "indexed field `event_id`",
+    retries: `${HTTP_RETRIES}, HEC's codes, indexer acknowledgement; a code that names the event refuses that one`,
+    tested: [
+      {
+        fake: "https://help.splunk.com/en/splunk-enterprise/get-data-in/collect-http-event-data/format-events-for-http-event-collector",
+      },
+    ],
+  },
   gone: "network",
   skip: {},
 } satisfies Fixture;

@@ -1,4 +1,5 @@
 import type { Fixture } from "../contract.ts";
+import { AWS_AUTH, AWS_RETRIES, iam } from "./about.ts";
 import { AWS_SECRETS, awsDestination, md5 } from "./aws-fake.ts";
 import { GOLDEN_LINE } from "./lines.ts";
 
@@ -27,6 +28,20 @@ export default {
     }),
   golden: GOLDEN_LINE.trimEnd(),
   secrets: AWS_SECRETS,
+  about: {
+    auth: AWS_AUTH,
+    permissions: iam(
+      ["sqs:GetQueueUrl", "sqs:SendMessage"],
+      ["sqs:GetQueueAttributes"],
+      "arn:aws:sqs:REGION:ACCOUNT:NAME",
+    ),
+    limits:
+      "10 messages and 1 MiB a request ([quotas](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html))",
+    order: "FIFO: per object",
+    id: "attribute `id`; FIFO: deduplication within 5 minutes",
+    retries: `${AWS_RETRIES}, \`Failed\`: exactly those`,
+    tested: [{ component: "aws", server: "moto", version: "5.2.5" }],
+  },
   gone: "network",
   skip: {},
 } satisfies Fixture;

@@ -35,6 +35,19 @@ export default {
   },
   golden: `<132>2026-11-20T21:45:18Z vm k8s.event[${process.pid}]: ${GOLDEN_LINE}`,
   json: (text) => text.slice(text.indexOf("{")),
+  about: {
+    auth: "A client certificate in `tls`.",
+    permissions: "None.",
+    limits:
+      "8 KiB a message with rsyslog unless it says otherwise ([maxMessageSize](https://www.rsyslog.com/doc/rainerscript/global.html))",
+    order: "all by TCP and TLS, none by UDP",
+    id: "RFC 5424: structured data `id`",
+    retries: "connections that break; UDP and TCP answer nothing",
+    tested: [
+      { component: "rsyslog", server: "rsyslog", version: "8.2302.0" },
+      { component: "syslog-ng", server: "syslog-ng", version: "3.38.1" },
+    ],
+  },
   gone: "network",
   skip: {
     "idempotent id": "RFC 3164 has no place for it; syslog.test.ts has RFC 5424's",

@@ -3,7 +3,9 @@
  * @see https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/add-incoming-webhook
  * @see https://adaptivecards.io/schemas/adaptive-card.json
  */
+
 import { type Fixture, httpDestination, MARK, type Taken } from "../contract.ts";
+import { HTTP_RETRIES } from "./about.ts";
 
 interface Element {
   readonly type: string;
@@ -51,6 +53,20 @@ export default {
     },
     { endpoint: `http://teams.invalid/?sig=${MARK}`, proxy: `http://${MARK}-user:${MARK}-pass@127.0.0.1:PORT` },
   ],
+  about: {
+    auth: "`endpoint`, a Workflow's URL, which is a secret.",
+    permissions: "None: who knows the URL may post.",
+    limits:
+      "28 KB a message ([limits](https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/connectors-using#rate-limiting-for-connectors))",
+    order: "per object",
+    id: "none: Teams knows no id by which it would drop a repeat",
+    retries: `${HTTP_RETRIES}, errors that a 200 hides`,
+    tested: [
+      {
+        fake: "https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/add-incoming-webhook",
+      },
+    ],
+  },
   gone: "network",
-  skip: { "idempotent id": "Teams knows no id by which it would drop a repeat" },
+  skip: {},
 } satisfies Fixture;

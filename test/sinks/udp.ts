@@ -26,10 +26,18 @@ export default {
     };
   },
   golden: GOLDEN_LINE,
+  about: {
+    auth: "None.",
+    permissions: "None.",
+    limits: "65,507 bytes a datagram ([RFC 768](https://www.rfc-editor.org/rfc/rfc768))",
+    order: "none: the network may change it",
+    id: "none: a datagram is the event as it is, with uid and resourceVersion",
+    retries: "what the system says of an address; UDP answers nothing",
+    tested: [{ local: "the system's own sockets" }],
+  },
   gone: "network",
   checkIsBlind: true,
   skip: {
-    "idempotent id": "a datagram is the event as it is: uid and resourceVersion are in it",
     hang: "nobody answers a datagram",
     "aborted during": "nobody answers a datagram",
     statuses: "no HTTP",

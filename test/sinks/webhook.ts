@@ -1,4 +1,5 @@
 import { type Fixture, httpDestination, MARK } from "../contract.ts";
+import { HTTP_RETRIES } from "./about.ts";
 
 export default {
   open: () =>
@@ -25,6 +26,15 @@ export default {
     { endpoint: "http://127.0.0.1:PORT/", username: "me", password: MARK },
     { endpoint: "http://127.0.0.1:PORT/", bearerToken: MARK },
   ],
+  about: {
+    auth: "`bearerToken`, else `username` and `password`; any header; a client certificate in `tls`.",
+    permissions: "None beside what the endpoint asks for.",
+    limits: "those of the endpoint",
+    order: "per object",
+    id: "header `Idempotency-Key`, for one event a request",
+    retries: HTTP_RETRIES,
+    tested: [{ local: "any HTTP server" }],
+  },
   gone: "network",
   skip: {},
 } satisfies Fixture;

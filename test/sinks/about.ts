@@ -1,0 +1,21 @@
+/** What fixtures say of themselves in the same words. */
+
+/** Retries that every receiver by HTTP understands. */
+export const HTTP_RETRIES = "HTTP statuses, `Retry-After`";
+/** Retries that every receiver at AWS understands. */
+export const AWS_RETRIES = "AWS's error codes, HTTP statuses, `Retry-After`";
+
+export const AWS_AUTH =
+  "What AWS's tools find (environment, profile, web identity, Pod Identity, instance metadata), or `credentials` with `accessKeyId`, `secretAccessKey` and `sessionToken`; `assumeRole` takes a role on with them.";
+
+/** A policy for IAM; `check` are the actions that `petrel check --connect` alone needs. */
+export function iam(
+  actions: readonly string[],
+  check: readonly string[],
+  resource: string | readonly string[],
+): string {
+  const statement = { Effect: "Allow", Action: [...actions, ...check], Resource: resource };
+  const policy = JSON.stringify({ Version: "2012-10-17", Statement: [statement] }, null, 2);
+  const only = check.map((action) => `\`${action}\``).join(", ");
+  return `An IAM policy; ${only} is for \`petrel check --connect\` alone, which says so when it is missing.\n\n\`\`\`json\n${policy}\n\`\`\``;
+}
