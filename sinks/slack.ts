@@ -2,13 +2,12 @@
 import { DeliveryError } from "../src/errors.ts";
 import { defineSink, type TemplateText } from "../src/sink.ts";
 import { clipped, openHttp } from "../src/wire/sink-http.ts";
-import { createThreads, escaped, escapedEvent, judgeHook, slackApi, type Thread } from "../src/wire/slack.ts";
+import { escaped, escapedEvent, judgeHook, slackApi, storedThreads, type Thread } from "../src/wire/slack.ts";
 
 /** Longer ones are cut off by Slack. @see https://docs.slack.dev/reference/methods/chat.postMessage#truncating */
 const MAX_TEXT = 40_000;
 /** Of a field in an attachment; all of a message together have some 13,000. */
 const MAX_VALUE = 3_000;
-const MAX_THREADS = 1_000;
 
 export default defineSink({
   name: "slack",
@@ -74,7 +73,7 @@ export default defineSink({
         .map(([name, text]) => [name, context.template(text)] as const),
       blocks: config.blocks && context.layout({ blocks: config.blocks }),
     };
-    const threads = createThreads(MAX_THREADS);
+    const threads = storedThreads(context.store);
     const http = openHttp(config, context);
 
     const messageOf = (event: Parameters<typeof part.message>[0]) => {

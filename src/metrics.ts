@@ -12,6 +12,16 @@ export interface Histogram {
 
 export type Labels = Readonly<Record<string, string>>;
 
+/** Series whose label values come from data, with a bound of their own. */
+export interface BoundedSeries {
+  /** The cell of these values, in the order of the labels; undefined when there is no room for another series. */
+  cell(values: readonly string[]): Cell | undefined;
+  /** Counts what found no room: the series whose values are all `other`. */
+  readonly overflow: Cell;
+  /** Exposes it no longer, which makes room for another. */
+  remove(values: readonly string[]): void;
+}
+
 export interface Metrics {
   /** The cell of this name and label set; made at the first call, the same at every later one. */
   counter(name: string, help: string, labels?: Labels): Cell;
@@ -19,6 +29,18 @@ export interface Metrics {
   /** A gauge or counter that is read when somebody asks. */
   read(type: "gauge" | "counter", name: string, help: string, read: () => number, labels?: Labels): void;
   histogram(name: string, help: string, buckets: readonly number[], labels?: Labels): Histogram;
+  /**
+   * At most `max` series with the labels `fixed`, and one for what falls over the bound. What an earlier call made is gone
+   * on with, and counts.
+   */
+  bounded(
+    type: "counter" | "gauge",
+    name: string,
+    help: string,
+    fixed: Labels,
+    names: readonly string[],
+    max: number,
+  ): BoundedSeries;
   /** Forgets every series that has all of these labels (a receiver that a reload removed). */
   forget(labels: Labels): void;
   /** Prometheus text format 0.0.4, or OpenMetrics 1.0. */
@@ -109,6 +131,11 @@ export function createMetrics(options: { readonly maxSeries: number } = { maxSer
         (found) => "buckets" in found,
         (labels) => ({ labels, buckets: createBuckets(bounds) }),
       ).buckets,
+    bounded(type, name, help, fixed, names, max) {
+      for (const label of names)
+        if (!LABEL.test(label)) throw new Error(`${JSON.stringify(label)} is not a label name`);
+      return createBounded(family(type, name, help).series, fixed, names, max);
+    },
     forget(labels) {
       const wanted = Object.entries(labels);
       for (const { series } of families.values()) {
@@ -123,6 +150,54 @@ export function createMetrics(options: { readonly maxSeries: number } = { maxSer
         if (family.series.size > 0) text += exposeFamily(name, family, format);
       }
       return format === "openmetrics" ? `${text}# EOF\n` : text;
+    },
+  };
+}
+
+function createBounded(
+  series: Map<string, Series>,
+  fixed: Labels,
+  names: readonly string[],
+  max: number,
+): BoundedSeries {
+  const labelsOf = (values: readonly string[]): Labels => ({
+    ...fixed,
+    ...Object.fromEntries(names.map((name, index) => [name, values[index] ?? ""])),
+  });
+  const others = labelsOf(names.map(() => "other"));
+  const before = labelText(fixed);
+  /** By the values, which are joined sooner than the text of the labels is made. */
+  const cells = new Map<string, Cell>();
+  let size = [...series.keys()].filter((text) => text.startsWith(before) && text !== labelText(others)).length;
+
+  function cellOf(labels: Labels, text: string): Cell {
+    const known = series.get(text);
+    if (known !== undefined && "cell" in known) return known.cell;
+    const cell = { value: 0 };
+    series.set(text, { labels, cell });
+    return cell;
+  }
+
+  const overflow = cellOf(others, labelText(others));
+  return {
+    overflow,
+    cell(values) {
+      const key = values.join("\0");
+      const known = cells.get(key);
+      if (known !== undefined) return known;
+      const labels = labelsOf(values);
+      const text = labelText(labels);
+      const isNew = !series.has(text);
+      if (isNew && size >= max) return undefined;
+      const cell = cellOf(labels, text);
+      if (isNew) size++;
+      cells.set(key, cell);
+      return cell;
+    },
+    remove(values) {
+      cells.delete(values.join("\0"));
+      const text = labelText(labelsOf(values));
+      if (text !== labelText(others) && series.delete(text)) size--;
     },
   };
 }

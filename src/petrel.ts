@@ -54,6 +54,7 @@ export async function startPetrel(options: PetrelOptions): Promise<Petrel> {
     compileTemplate: options.compileTemplate,
     logger,
     meters,
+    metrics,
     env: options.env,
     lookup: enricher?.lookup ?? (() => undefined),
     now,

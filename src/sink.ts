@@ -46,10 +46,45 @@ export interface Sink extends Partial<AsyncDisposable> {
   check?(signal: AbortSignal): Promise<void>;
 }
 
+/**
+ * A few short texts that a sink remembers between deliveries, such as the thread that goes on. The receiver's own, and
+ * bounded: what was not used for longest is forgotten, so a sink must do without any of it. It may outlive the process.
+ */
+export interface Store {
+  /** Undefined for what was never set, was deleted or is forgotten. Counts as use. */
+  get(key: string): string | undefined;
+  /** What a sink keeps is JSON, so that other backings than memory can hold it as such. */
+  set(key: string, json: string): void;
+  delete(key: string): void;
+}
+
+/** Series of one name on the metrics listener, whose label values come from events. */
+export interface Series {
+  /** The cell of these values, in the order of the labels; undefined when there is no room for another series. */
+  cell(values: readonly string[]): { value: number } | undefined;
+  /** Counts what found no room: the series whose values are all `other`. */
+  readonly overflow: { value: number };
+  /** Exposes it no longer, which makes room for another. */
+  remove(values: readonly string[]): void;
+}
+
+export interface SeriesOptions {
+  readonly type: "counter" | "gauge";
+  readonly name: string;
+  readonly help: string;
+  /** Beside `receiver`, which the runtime adds. */
+  readonly labels: readonly string[];
+  /** Series at most, the overflow's excepted; they stay when a reload builds the sink anew. */
+  readonly max: number;
+}
+
 /** Lent by the runtime, scoped to one receiver. */
 export interface SinkContext {
   readonly receiver: string;
   readonly log: Logger;
+  readonly store: Store;
+  /** Throws ConfigError for a name that is none, or that something else has. */
+  series(options: SeriesOptions): Series;
   /** `compat: exporter`: reproduce the predecessor's wire shape. */
   readonly compat: boolean;
   secret(value: SecretInput): Secret;

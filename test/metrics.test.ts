@@ -103,6 +103,29 @@ describe("series", () => {
     );
   });
 
+  test("with a bound of their own count in one more what finds no room, also after another call", () => {
+    const metrics = createMetrics();
+    const open = (max: number) => metrics.bounded("counter", "e_total", "E.", { receiver: "r" }, ["a", "b"], max);
+    const add = (series: ReturnType<typeof open>, ...values: string[]) => {
+      (series.cell(values) ?? series.overflow).value += 1;
+    };
+    const first = open(2);
+    for (const a of ["x", "y", "x", "z", "\n"]) add(first, a, '"');
+    first.remove(["x", '"']);
+    first.remove(["nobody", ""]);
+    add(first, "z", "");
+    const second = open(2);
+    for (const a of ["y", "new"]) add(second, a, '"');
+    add(metrics.bounded("counter", "e_total", "E.", { receiver: "s" }, ["a", "b"], 1), "x", "");
+    expect(metrics.expose("prometheus").split("\n").slice(2, -1)).toEqual([
+      'e_total{receiver="r",a="other",b="other"} 3',
+      'e_total{receiver="r",a="y",b="\\""} 2',
+      'e_total{receiver="r",a="z",b=""} 1',
+      'e_total{receiver="s",a="other",b="other"} 0',
+      'e_total{receiver="s",a="x",b=""} 1',
+    ]);
+  });
+
   test.each([
     ["a name of two types", (m: ReturnType<typeof createMetrics>) => [m.counter("a", "A."), m.gauge("a", "A.")]],
     ["a name with a dash", (m: ReturnType<typeof createMetrics>) => m.counter("a-b", "A.")],

@@ -2,11 +2,13 @@
 
 import { readFileSync, statSync } from "node:fs";
 import { inspect } from "node:util";
-import { DeliveryError } from "../errors.ts";
+import { ConfigError, DeliveryError } from "../errors.ts";
 import type { Event } from "../event.ts";
 import type { Logger } from "../logger.ts";
+import { createMetrics, type Metrics } from "../metrics.ts";
 import { type CompileTemplate, compileLayout, compileLayoutObject, deDot } from "../payload.ts";
-import type { Language, Secret, SecretInput, SinkContext } from "../sink.ts";
+import type { Language, Secret, SecretInput, SinkContext, Store } from "../sink.ts";
+import { createMemoryStore } from "./store.ts";
 
 /** How often a secret's file is looked at, at most. */
 const RECHECK_MS = 1_000;
@@ -22,6 +24,10 @@ export interface SinkContextOptions {
   readonly compileTemplate: CompileTemplate;
   /** Where `{ env: NAME }` looks. */
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** What the receiver may remember. Default: in memory, and empty. */
+  readonly store?: Store | undefined;
+  /** Where its series are shown. Default: nowhere. */
+  readonly metrics?: Metrics | undefined;
   /** Milliseconds that only grow. Default: `performance.now`. */
   readonly now?: () => number;
 }
@@ -130,6 +136,15 @@ export function createSinkContext(options: SinkContextOptions): SinkContext {
   return {
     receiver: options.receiver,
     log: options.logger,
+    store: options.store ?? createMemoryStore(),
+    series({ type, name, help, labels, max }) {
+      try {
+        const metrics = options.metrics ?? createMetrics();
+        return metrics.bounded(type, name, help, { receiver: options.receiver }, labels, max);
+      } catch (error) {
+        throw new ConfigError(error instanceof Error ? error.message : String(error));
+      }
+    },
     compat,
     secret: (value) => new HiddenSecret(secretReader(value, options)),
     template: (text) => (typeof text === "string" ? template(text, language) : template(text.eta, "eta")),

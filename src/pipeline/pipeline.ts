@@ -4,10 +4,10 @@ import type { Event, InvolvedObject, ObjectReference } from "../event.ts";
 import type { Change, DiscardReason } from "../kube/watch.ts";
 import type { Logger } from "../logger.ts";
 import { tookIn } from "../memory.ts";
-import type { Cell } from "../metrics.ts";
+import type { Cell, Metrics } from "../metrics.ts";
 import { exporterSeenMs, normalise, withObjectMetadata } from "../normalise.ts";
 import type { CompileTemplate } from "../payload.ts";
-import type { SinkDefinition } from "../sink.ts";
+import type { SinkDefinition, Store } from "../sink.ts";
 import { createSinkContext } from "./context.ts";
 import { planEnrichment } from "./enrichment.ts";
 import { createSeen } from "./gates.ts";
@@ -43,6 +43,10 @@ export interface PipelineOptions {
   readonly meters: PipelineMeters;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly lookup: Lookup;
+  /** What the receiver of this name may remember. Default: in memory. */
+  readonly store?: ((receiver: string) => Store) | undefined;
+  /** Where sinks show series of their own. Default: nowhere. */
+  readonly metrics?: Metrics | undefined;
   /** Milliseconds since 1970, steady. */
   now(): number;
   /** 0 <= x < 1. */
@@ -244,6 +248,8 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       language: settings.language,
       compileTemplate: options.compileTemplate,
       env: options.env,
+      store: options.store?.(settings.name),
+      metrics: options.metrics,
     });
     const waitsForLookup = enrichment.route || enrichment.receivers[index] === true;
     const sink = await definition.create(settings.config as never, context);

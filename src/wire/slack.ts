@@ -1,6 +1,7 @@
 /** What Slack says and wants to hear. */
 import { DeliveryError, type Reason } from "../errors.ts";
 import type { Event } from "../event.ts";
+import type { Store } from "../sink.ts";
 import type { Http, HttpResponse, Judgement } from "./http.ts";
 import { jsonObject } from "./sink-http.ts";
 
@@ -91,22 +92,19 @@ export interface Thread {
   readonly ts: string;
 }
 
-/** Open threads by key, the least recently used forgotten first. In memory: after a restart a key opens a new thread. */
-export function createThreads(max: number) {
-  const threads = new Map<string, Thread>();
+/**
+ * Open threads by key, in the store that the runtime lends: when it forgets one, its key opens a new thread. The names in
+ * the JSON are those of the exporter's fork, whose ConfigMap holds the same.
+ */
+export function storedThreads(store: Store) {
   return {
     get(key: string): Thread | undefined {
-      const found = threads.get(key);
-      if (found && threads.delete(key)) threads.set(key, found);
-      return found;
+      const { ChannelID, Timestamp } = jsonObject(store.get(key) ?? "") ?? {};
+      if (typeof ChannelID !== "string" || typeof Timestamp !== "string") return undefined;
+      return { channel: ChannelID, ts: Timestamp };
     },
-    set(key: string, thread: Thread): void {
-      threads.set(key, thread);
-      for (const oldest of threads.keys()) {
-        if (threads.size <= max) break;
-        threads.delete(oldest);
-      }
-    },
-    forget: (key: string): boolean => threads.delete(key),
+    set: (key: string, { channel, ts }: Thread): void =>
+      store.set(key, JSON.stringify({ Timestamp: ts, ChannelID: channel })),
+    forget: (key: string): void => store.delete(key),
   };
 }

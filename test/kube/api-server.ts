@@ -102,6 +102,7 @@ export function countingMetrics(): { readonly metrics: Metrics; readonly values:
       gauge: cell,
       read: () => {},
       histogram: () => ({ observe() {} }),
+      bounded: () => ({ cell: () => undefined, overflow: { value: 0 }, remove() {} }),
       forget: () => {},
       expose: () => "",
     },

@@ -4,7 +4,8 @@ import { fields } from "../../src/config/fields.ts";
 import { parseConfig } from "../../src/config/load.ts";
 import type { Event } from "../../src/event.ts";
 import { createSinkContext } from "../../src/pipeline/context.ts";
-import { createThreads } from "../../src/wire/slack.ts";
+import { createMemoryStore } from "../../src/pipeline/store.ts";
+import type { Store } from "../../src/sink.ts";
 import { anEvent, compileSimple, recordingLogger, refusalOf } from "../contract.ts";
 
 const servers: Bun.Server<undefined>[] = [];
@@ -14,7 +15,7 @@ afterEach(async () => {
 
 type Answer = (method: string, message: Record<string, unknown>) => Response;
 
-async function setUp(settings: object, answer?: Answer, compat = false) {
+async function setUp(settings: object, answer?: Answer, compat = false, store?: Store) {
   const came: { method: string; type: string | null; text: string }[] = [];
   const server = Bun.serve({
     port: 0,
@@ -29,7 +30,7 @@ async function setUp(settings: object, answer?: Answer, compat = false) {
   });
   servers.push(server);
   const { logger, lines } = recordingLogger();
-  const options = { receiver: "s", logger, compat, compileTemplate: compileSimple, env: {} };
+  const options = { receiver: "s", logger, compat, compileTemplate: compileSimple, env: {}, store };
   const url = `http://127.0.0.1:${server.port}`;
   const own =
     "hook" in settings ? { url: `${url}/hook` } : { token: "xoxb-1", channel: "#c", apiUrl: url, ...settings };
@@ -99,12 +100,18 @@ describe("slack", () => {
     ]);
   });
 
-  test("forgets the threads that were quiet for longest", () => {
-    const threads = createThreads(2);
-    for (const key of ["a", "b"]) threads.set(key, { channel: "C", ts: key });
-    expect(threads.get("a")?.ts).toBe("a");
-    threads.set("c", { channel: "C", ts: "c" });
-    expect(["a", "b", "c"].map((key) => threads.get(key)?.ts)).toEqual(["a", undefined, "c"]);
+  test("goes on with the threads that its store holds, and opens one for what it has forgotten", async () => {
+    const store = createMemoryStore({ entries: 1, size: 1_000 });
+    store.set("Warning", '{"Timestamp":"7.0","ChannelID":"C7"}');
+    const { deliver, messages } = await setUp({ threadKey: "{{ .Type }}", message: "m" }, undefined, false, store);
+    await deliver();
+    await deliver({ type: "Normal" });
+    await deliver();
+    expect(messages().map(([, message]) => message.thread_ts)).toEqual(["7.0", undefined, undefined]);
+    expect(store.get("Warning")).toBe('{"Timestamp":"3.0","ChannelID":"C1"}');
+    store.set("Warning", "not JSON");
+    await deliver();
+    expect(messages().at(-1)?.[1].thread_ts).toBeUndefined();
   });
 
   test("does not post again because a reaction failed", async () => {
