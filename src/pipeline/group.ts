@@ -1,3 +1,4 @@
+import type { DeliveryError } from "../errors.ts";
 import type { Event } from "../event.ts";
 
 /** Events that are attempted together. The arrays run in parallel; an event that is to be sent twice is in them twice. */
@@ -10,9 +11,11 @@ export interface Group {
   readyAt: number;
   /** Waits for this group: the other half of a bisected one. */
   next: Group | undefined;
+  /** Of an event that is no entry of the log and is sent again: told once what became of it; undefined: delivered. */
+  readonly done?: ((error: DeliveryError | undefined) => void) | undefined;
 }
 
-/** Some of a group as a group of its own; `next` is not taken along. */
+/** Some of a group as a group of its own; `next` is not taken along. What is sent again is alone in its group. */
 export function partOf(group: Group, indices: readonly number[]): Group {
   const seqs: number[] = [];
   const events: Event[] = [];
@@ -24,7 +27,7 @@ export function partOf(group: Group, indices: readonly number[]): Group {
     seqs.push(group.seqs[index] ?? 0);
     receivedAt.push(group.receivedAt[index] ?? 0);
   }
-  return { seqs, events, receivedAt, attempts: group.attempts, readyAt: 0, next: undefined };
+  return { seqs, events, receivedAt, attempts: group.attempts, readyAt: 0, next: undefined, done: group.done };
 }
 
 /** Events of a group and of all that wait for it. */

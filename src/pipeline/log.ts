@@ -34,6 +34,8 @@ export interface EventLog {
   append(bytes: Uint8Array, entry: Entry, event?: Event): number;
   /** The entry's event, parsed again when it is no longer held parsed. Only for tail <= seq < head. */
   event(seq: number): Event;
+  /** The entry's bytes, valid until the next append. Only for tail <= seq < head. */
+  raw(seq: number): Uint8Array;
   /** The entry's event if it is held parsed. */
   held(seq: number): Event | undefined;
   /** Replaces the event (enrichment); lives as long as the entry. */
@@ -173,6 +175,10 @@ export function createLog(options: LogOptions): EventLog {
       // Several receivers at the same place share one parse.
       if (seq + held.length >= head) held[seq % held.length] = event;
       return event;
+    },
+    raw(seq) {
+      const from = offsets[seq % slots] ?? 0;
+      return buffer.subarray(from, from + (lengths[seq % slots] ?? 0));
     },
     held(seq) {
       return seq + held.length >= head ? held[seq % held.length] : undefined;

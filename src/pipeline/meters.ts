@@ -62,6 +62,10 @@ export function createMeters(metrics: Metrics): Meters {
     received,
     discarded,
     unmatched,
+    forgotten: metrics.counter(
+      "petrel_dead_letters_forgotten_total",
+      "Dead letters that newer ones pushed out before anybody removed them.",
+    ),
     lookups,
 
     receiver(receiver, sink) {

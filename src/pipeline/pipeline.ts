@@ -1,5 +1,6 @@
 /** The way of an event through one Petrel: gates, log, cursors, receivers. Wiring, and nothing but wiring. */
 import type { Config, ReceiverConfig } from "../config/types.ts";
+import type { DeliveryError } from "../errors.ts";
 import type { Event, InvolvedObject, ObjectReference } from "../event.ts";
 import type { Change, DiscardReason } from "../kube/watch.ts";
 import type { Logger } from "../logger.ts";
@@ -9,6 +10,7 @@ import { exporterSeenMs, normalise, withObjectMetadata } from "../normalise.ts";
 import type { CompileTemplate } from "../payload.ts";
 import type { SinkDefinition, Store } from "../sink.ts";
 import { createSinkContext } from "./context.ts";
+import { createDeadLetters, type DeadLetters, lookedUp, MEMORY_LIMITS } from "./dead-letters.ts";
 import { planEnrichment } from "./enrichment.ts";
 import { createSeen } from "./gates.ts";
 import { createLog } from "./log.ts";
@@ -32,6 +34,8 @@ export interface PipelineMeters {
   readonly discarded: Readonly<Record<DiscardReason, Cell>>;
   /** Events that no rule sent anywhere. */
   readonly unmatched: Cell;
+  /** Dead letters that were pushed out by newer ones. */
+  readonly forgotten: Cell;
   receiver(name: string, sink: string): ReceiverMeters;
 }
 
@@ -47,6 +51,8 @@ export interface PipelineOptions {
   readonly store?: ((receiver: string) => Store) | undefined;
   /** Where sinks show series of their own. Default: nowhere. */
   readonly metrics?: Metrics | undefined;
+  /** Takes what receivers refuse for good. Default: the newest, in memory. */
+  readonly deadLetters?: DeadLetters | undefined;
   /** Milliseconds since 1970, steady. */
   now(): number;
   /** 0 <= x < 1. */
@@ -66,6 +72,10 @@ export interface PipelineStatus {
 }
 
 export interface Pipeline {
+  /** What receivers refused for good. */
+  readonly deadLetters: DeadLetters;
+  /** Sends an event to one receiver, beside the log; as {@link Receiver.redeliver}. Undefined: no receiver has this name. */
+  redeliver(receiver: string, event: Event): Promise<DeliveryError | undefined> | undefined;
   /** Takes an event; `bytes` (the watch line or the event's JSON) are copied. `event`: the same, if it is parsed already. */
   receive(watch: number, bytes: Uint8Array, change: Change, version: number, identity: number, event?: Event): void;
   /** A promise while receivers that take events are so far behind that a source which can wait should. */
@@ -94,6 +104,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
   const enrichment = planEnrichment(config, (sink) => options.sinks.get(sink)?.wholeEvent ?? true);
   const seen = createSeen();
   const maxAgeMs = config.maxEventAgeSeconds * 1_000;
+  const deadLetters = options.deadLetters ?? createDeadLetters({ ...MEMORY_LIMITS, forgotten: meters.forgotten });
   const receivers: Receiver[] = [];
   /** Entries whose look-up is under way, and until when cursors wait for it. */
   const lookups = new Map<number, number>();
@@ -269,8 +280,20 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
           return until === undefined ? 0 : Math.max(0, until - now);
         },
         acknowledged,
-        deadLetter(event, reason, message) {
-          scoped.error("an event is refused for good and dropped", { event: event.id, reason, error: message });
+        deadLetter(event, reason, message, attempts, seq) {
+          const object = lookedUp(event);
+          const letter = deadLetters.add({
+            receiver: settings.name,
+            eventId: event.id,
+            // An entry on its way may have been pushed out of the log: then what the receiver was given.
+            event: seq >= log.tail && seq < log.head ? log.raw(seq).slice() : Buffer.from(JSON.stringify(event)),
+            ...(object !== undefined && { object }),
+            reason,
+            message,
+            at: options.now(),
+            attempts,
+          });
+          scoped.error("an event is refused for good", { event: event.id, reason, error: message, deadLetter: letter });
         },
         now: options.now,
         random: options.random,
@@ -281,6 +304,8 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
   const housekeeping = setInterval(() => log.shrink(), 10_000);
 
   return {
+    deadLetters,
+    redeliver: (name, event) => receivers.find((receiver) => receiver.name === name)?.redeliver(event),
     receive(watch, bytes, change, version, identity, parsed) {
       if (compat && change === "modified") {
         meters.discarded.modified.value++;

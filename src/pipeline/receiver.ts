@@ -62,8 +62,8 @@ export interface ReceiverHost {
   waits(seq: number, now: number): number;
   /** Called when `low` may have moved. */
   acknowledged(): void;
-  /** Takes an event that the destination refuses for good. */
-  deadLetter(event: Event, reason: Reason, message: string): void;
+  /** Takes an event that the destination refuses for good, after so many attempts. */
+  deadLetter(event: Event, reason: Reason, message: string, attempts: number, seq: number): void;
   /** Milliseconds; steady. */
   now(): number;
   /** 0 <= x < 1. */
@@ -87,6 +87,11 @@ export interface Receiver {
   readonly backlog: number;
   /** Something may be ready: cheap, may be called once per event. */
   wake(): void;
+  /**
+   * Sends an event that is no entry of the log (again), beside what the log holds and beyond its order. Resolves when
+   * the destination took it, with undefined, or refused it for good; a failure that may pass is tried again.
+   */
+  redeliver(event: Event): Promise<DeliveryError | undefined>;
   /** From now on no delivery waits for more events: there will be none. */
   hurry(): void;
   /** The log is about to drop this entry. */
@@ -113,6 +118,8 @@ const MAX_WAIT_MS = 3_600_000;
 const MAX_TIMER_MS = 0x7fffffff;
 /** What a sink may take to close its connections. */
 const DISPOSE_MS = 2_000;
+/** The answer to what is still to be sent again when a receiver ends. */
+const stopping = (): DeliveryError => new DeliveryError("unavailable", "the receiver stops");
 
 export function createReceiver(settings: ReceiverSettings, sink: Sink, host: ReceiverHost): Receiver {
   const { log, meters, logger } = host;
@@ -251,7 +258,7 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
     const seqs: number[] = [];
     const events: Event[] = [];
     const receivedAt: number[] = [];
-    const group: Group = { seqs, events, receivedAt, attempts: 0, readyAt: 0, next: undefined };
+    const group: Group = { seqs, events, receivedAt, attempts: 0, readyAt: 0, next: undefined, done: undefined };
     let bytes = 0;
     while (events.length < limits.count) {
       const parked = order.peek();
@@ -312,7 +319,8 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
   function settled(group: Group, error: unknown): void {
     if (stopped) {
       if (error === undefined) meters.delivered.value += group.events.length;
-      else meters.dropped.shutdown.value += group.events.length;
+      if (group.done) group.done(error === undefined ? undefined : stopping());
+      else if (error !== undefined) meters.dropped.shutdown.value += group.events.length;
       if (group.next) meters.dropped.shutdown.value += sizeOf(group.next);
       return;
     }
@@ -353,6 +361,7 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
     meters.delivered.value += group.events.length;
     for (const at of group.receivedAt) meters.latency.observe((now - at) / 1_000);
     answered(group);
+    group.done?.(undefined);
   }
 
   /** The destination answers, be it that it takes an event or that it refuses one. */
@@ -494,8 +503,15 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
   }
 
   function deadLetter(group: Group, error: DeliveryError): void {
+    if (group.done) {
+      alive();
+      group.done(error);
+      return;
+    }
     meters.dropped.refused.value += group.events.length;
-    for (const event of group.events) host.deadLetter(event, error.reason, error.message);
+    for (const [index, event] of group.events.entries()) {
+      host.deadLetter(event, error.reason, error.message, group.attempts + 1, group.seqs[index] ?? -1);
+    }
     alive();
     answered(group);
   }
@@ -512,7 +528,7 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
   /** Events that were neither attempted to the end nor dropped, but for those under way. */
   function left(): number {
     let events = 0;
-    for (const group of waiting) events += sizeOf(group);
+    for (const group of waiting) if (!group.done) events += sizeOf(group);
     for (const seq of order.parked()) events += host.copies(seq);
     for (let seq = cursor; seq < log.head; seq++) events += host.copies(seq);
     return events;
@@ -525,6 +541,14 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
       return backlog();
     },
     wake,
+    redeliver(event) {
+      if (stopped) return Promise.resolve(stopping());
+      return new Promise((done) => {
+        const group = { seqs: [], events: [event], receivedAt: [host.now()], attempts: 0, readyAt: 0 };
+        waiting.push({ ...group, next: undefined, done });
+        wake();
+      });
+    },
     hurry() {
       hurried = true;
       wake();
@@ -548,8 +572,12 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
       if (timer !== undefined) clearTimeout(timer);
       const { shutdown } = meters.dropped;
       shutdown.value += left();
+      for (const group of waiting) group.done?.(stopping());
       waiting = [];
-      for (const group of await lanes.stop()) shutdown.value += sizeOf(group);
+      for (const group of await lanes.stop()) {
+        if (group.done) group.done(stopping());
+        else shutdown.value += sizeOf(group);
+      }
       await disposed();
       return shutdown.value;
     },

@@ -4,6 +4,7 @@ import { DeliveryError } from "../../src/errors.ts";
 import { createLogger } from "../../src/logger.ts";
 import { createMetrics } from "../../src/metrics.ts";
 import { normalise } from "../../src/normalise.ts";
+import { eventOfLetter } from "../../src/pipeline/dead-letters.ts";
 import { identityOf } from "../../src/pipeline/gates.ts";
 import { createMeters } from "../../src/pipeline/meters.ts";
 import { createPipeline, type Lookup } from "../../src/pipeline/pipeline.ts";
@@ -300,6 +301,44 @@ describe("look-ups", () => {
     await eventually("all three", () => delivered("labelled").length === 3);
     expect(delivered("labelled")).toEqual(["a", "b", "c"]);
     for (const event of events("labelled")) expect(event.involvedObject.labels).toEqual({ app: "shop" });
+    await pipeline.stop();
+  });
+});
+
+describe("refused for good", () => {
+  test("is kept as it came, with what was looked up, and can be sent again", async () => {
+    let refusing = true;
+    const { pipeline, put, events, meters } = await aPipeline(
+      {
+        picky: () => {
+          if (refusing) throw new DeliveryError("rejected", "HTTP 400");
+        },
+      },
+      { config: { omitLookup: false }, lookup: () => ({ labels: { app: "web" }, deleted: false }) },
+    );
+    put("a");
+    await eventually("a dead letter", () => pipeline.deadLetters.count === 1);
+    const [letter] = pipeline.deadLetters.list({ limit: 10 });
+    expect(letter).toMatchObject({
+      receiver: "picky",
+      eventId: "e1.1",
+      reason: "rejected",
+      message: "HTTP 400",
+      attempts: 1,
+      object: '{"labels":{"app":"web"},"deleted":false}',
+    });
+    expect(JSON.parse(Buffer.from(letter?.event ?? "").toString())).toMatchObject({ reason: "a" });
+    expect(meters.receiver("picky", "picky").dropped.refused.value).toBe(1);
+    if (!letter) throw new Error("no letter");
+    const event = eventOfLetter(letter);
+    expect((await pipeline.redeliver("picky", event))?.reason).toBe("rejected");
+    refusing = false;
+    expect(await pipeline.redeliver("picky", event)).toBeUndefined();
+    expect(events("picky").map(({ id, involvedObject }) => [id, involvedObject.labels])).toEqual([
+      ["e1.1", { app: "web" }],
+    ]);
+    expect(pipeline.redeliver("nobody", event)).toBeUndefined();
+    expect(pipeline.deadLetters.count).toBe(1);
     await pipeline.stop();
   });
 });

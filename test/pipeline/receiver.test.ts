@@ -451,3 +451,52 @@ test("stop aborts what is under way and counts what is left", async () => {
   expect(aborted).toBe(true);
   expect(meters.dropped.shutdown.value).toBe(2);
 });
+
+describe("sent again", () => {
+  const again = (name: string): Event =>
+    normalise({ metadata: { uid: name, resourceVersion: "1" }, involvedObject: { uid: "a" }, message: name });
+
+  test("what passes is tried until it is delivered, and keeps nothing from its way", async () => {
+    let failures = 2;
+    const { receiver, offer, settled, delivered, dead, meters } = aReceiver(([name]) => {
+      if (name === "again" && failures-- > 0) throw fails("unavailable");
+    });
+    const answer = receiver.redeliver(again("again"));
+    offer("a1", "a2", "b1");
+    await settled();
+    expect(await answer).toBeUndefined();
+    expect([...delivered].sort()).toEqual(["a1", "a2", "again", "b1"]);
+    expect(dead).toEqual([]);
+    expect(meters.delivered.value).toBe(4);
+    expect(receiver.status().backlog).toBe(0);
+  });
+
+  test.each([
+    ["refused whole", () => fails("rejected")],
+    ["refused in a batch", () => fails("rejected", { refused: [{ index: 0, reason: "rejected", message: "no" }] })],
+  ])("what is refused once more is no new dead letter: %s", async (_, error) => {
+    const { receiver, offer, settled, dead, delivered, meters } = aReceiver(([name]) => {
+      if (name === "again") throw error();
+    });
+    expect((await receiver.redeliver(again("again")))?.reason).toBe("rejected");
+    offer("a1");
+    await settled();
+    expect([dead, delivered, meters.dropped.refused.value]).toEqual([[], ["a1"], 0]);
+    expect(meters.failed.rejected.value).toBe(1);
+  });
+
+  test("what is left when the receiver ends was not dropped: it is kept elsewhere", async () => {
+    const { receiver, meters } = aReceiver(() => {
+      throw fails("unauthorized");
+    });
+    const answers = [receiver.redeliver(again("one")), receiver.redeliver(again("two"))];
+    await eventually("an open circuit", () => receiver.status().state === "open");
+    expect(await receiver.stop()).toBe(0);
+    expect((await Promise.all(answers)).map((error) => error?.message)).toEqual([
+      "the receiver stops",
+      "the receiver stops",
+    ]);
+    expect((await receiver.redeliver(again("three")))?.message).toBe("the receiver stops");
+    expect(meters.dropped.shutdown.value).toBe(0);
+  });
+});
