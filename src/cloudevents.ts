@@ -1,0 +1,157 @@
+/**
+ * Events as CloudEvents 1.0, in all content modes, as text: pure functions, nothing is sent here.
+ *
+ * @see https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md
+ * @see https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md
+ * @see https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md
+ * @see https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md
+ */
+import type { Event } from "./event.ts";
+import { newestTime } from "./wire/event-time.ts";
+
+/** How a CloudEvent travels: as one JSON text, its attributes beside its data, or several in a JSON array. */
+export type ContentMode = "structured" | "binary" | "batch";
+
+export interface CloudEvent {
+  /** Together with `source` unique per event and form of it. Never empty. */
+  readonly id: string;
+  /** URI-reference. */
+  readonly source: string;
+  readonly type: string;
+  readonly subject?: string;
+  /** When it happened, RFC 3339. */
+  readonly time?: string;
+  /** Absolute URI of the data's JSON Schema. */
+  readonly dataschema?: string;
+  /** When this CloudEvent was made, RFC 3339. */
+  readonly recordedtime: string;
+  readonly severitytext?: "INFO" | "WARN";
+  readonly severitynumber?: 9 | 13;
+  /** JSON text. */
+  readonly data: string;
+}
+
+/** What the data of a CloudEvent is: the whole event, or what happened in its own words. */
+export interface CloudEventData {
+  readonly type: string;
+  /** Absolute URI; absent when the data follows no published schema. */
+  readonly dataschema?: string | undefined;
+  /** Segment of the source that keeps another form of the same event apart, whose id is the same. */
+  readonly reporter?: string | undefined;
+  /** JSON text. */
+  readonly json: string;
+}
+
+// In lower case: one official SDK knows no other spelling.
+export const STRUCTURED_TYPE = "application/cloudevents+json; charset=utf-8";
+export const BATCH_TYPE = "application/cloudevents-batch+json; charset=utf-8";
+export const DATA_TYPE = "application/json";
+
+/** Bytes that every intermediary must forward; larger events may get lost on the way. */
+export const FORWARDED_BYTES = 64 * 1024;
+
+/** What the type of an event is that has no friendly form, as Kubernetes Event Grid Bridge calls it. */
+export const RAW_TYPE = "Kubernetes.Events.Raw";
+
+/** What the bridge calls a cluster without a name. */
+const UNKNOWN_CLUSTER = "unknown-cluster";
+
+/** @see https://opentelemetry.io/docs/specs/otel/logs/data-model/#field-severitynumber */
+const SEVERITIES: Readonly<Record<string, Pick<CloudEvent, "severitytext" | "severitynumber">>> = {
+  Normal: { severitytext: "INFO", severitynumber: 9 },
+  Warning: { severitytext: "WARN", severitynumber: 13 },
+};
+
+/** Control characters and Unicode's noncharacters, which no attribute may have. Lone surrogates are gone before. */
+const NO_ATTRIBUTE = /[\u0000-\u001f\u007f-\u009f\ufdd0-\ufdef]|\p{Noncharacter_Code_Point}/gu;
+
+/** A text as an attribute may have it; what it may not becomes U+FFFD. */
+function attribute(text: string): string {
+  return text.toWellFormed().replace(NO_ATTRIBUTE, "\ufffd");
+}
+
+const segment = (text: string): string => encodeURIComponent(text.toWellFormed());
+
+const RFC3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/;
+
+function timeOf(event: Event): string | undefined {
+  const text = newestTime(event);
+  return text === undefined || RFC3339.test(text) ? text : new Date(text).toISOString();
+}
+
+/** `now`: milliseconds since 1970, when the CloudEvent is made. */
+export function cloudEvent(event: Event, data: CloudEventData, now: number): CloudEvent {
+  const { kind, name } = event.involvedObject;
+  const { namespace } = event.metadata;
+  let source = `/clusters/${segment(event.clusterName || UNKNOWN_CLUSTER)}`;
+  if (namespace) source += `/namespaces/${segment(namespace)}`;
+  if (data.reporter) source += `/${segment(data.reporter)}`;
+  const subject = attribute(kind && name ? `${kind}/${name}` : (name ?? ""));
+  const time = timeOf(event);
+  const severity = Object.hasOwn(SEVERITIES, event.type) ? SEVERITIES[event.type] : undefined;
+  return {
+    // Every event has an id; the type does not say so.
+    id: attribute(event.id) || "-",
+    source,
+    type: data.type,
+    ...(subject !== "" && { subject }),
+    ...(time !== undefined && { time }),
+    ...(data.dataschema !== undefined && { dataschema: data.dataschema }),
+    recordedtime: new Date(now).toISOString(),
+    ...severity,
+    data: data.json,
+  };
+}
+
+type Attribute = readonly [name: string, value: string | number];
+
+/** All attributes that are set, extensions last, but for datacontenttype, whose place depends on the mode. */
+function attributesOf(event: CloudEvent): Attribute[] {
+  const { id, source, type, subject, time, dataschema, recordedtime, severitytext, severitynumber } = event;
+  const all: readonly (readonly [string, string | number | undefined])[] = [
+    ["specversion", "1.0"],
+    ["id", id],
+    ["source", source],
+    ["type", type],
+    ["subject", subject],
+    ["time", time],
+    ["dataschema", dataschema],
+    ["recordedtime", recordedtime],
+    ["severitytext", severitytext],
+    ["severitynumber", severitynumber],
+  ];
+  return all.filter((one): one is Attribute => one[1] !== undefined);
+}
+
+/** One CloudEvent as JSON, its data in it. */
+export function structured(event: CloudEvent): string {
+  let json = "{";
+  for (const [name, value] of attributesOf(event)) json += `"${name}":${JSON.stringify(value)},`;
+  return `${json}"datacontenttype":"${DATA_TYPE}","data":${event.data}}`;
+}
+
+/** Several as one JSON array. Only for who asked for it: a receiver that did not may refuse it. */
+export function batched(events: readonly CloudEvent[]): string {
+  return `[${events.map(structured).join(",")}]`;
+}
+
+/** Percent-encoding of HTTP header values: space, `"`, `%` and whatever is not printable ASCII. */
+function headerValue(value: string | number): string {
+  return String(value).replace(/[^\u0021-\u007e]|["%]/gu, encodeURIComponent);
+}
+
+/** The headers of binary mode, Content-Type included; the body is the data. */
+export function binaryHeaders(event: CloudEvent): (readonly [name: string, value: string])[] {
+  return [
+    ["Content-Type", DATA_TYPE],
+    ...attributesOf(event).map(([name, value]) => [`ce-${name}`, headerValue(value)] as const),
+  ];
+}
+
+/** The headers of a Kafka record in binary mode: plain UTF-8, nothing is percent-encoded; its value is the data. */
+export function kafkaHeaders(event: CloudEvent): (readonly [name: string, value: string])[] {
+  return [
+    ["content-type", DATA_TYPE],
+    ...attributesOf(event).map(([name, value]) => [`ce_${name}`, String(value)] as const),
+  ];
+}
