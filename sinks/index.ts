@@ -13,6 +13,7 @@ const SINKS: Readonly<Record<string, Load>> = {
   firehose: () => import("./firehose.ts"),
   grafana: () => import("./grafana.ts"),
   inMemory: () => import("./in-memory.ts"),
+  influxdb: () => import("./influxdb.ts"),
   kafka: () => import("./kafka.ts"),
   kinesis: () => import("./kinesis.ts"),
   loki: () => import("./loki.ts"),

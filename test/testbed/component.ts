@@ -11,11 +11,13 @@ import { aws } from "./aws.ts";
 import type { Definition, Plan } from "./definition.ts";
 import { gotemplate } from "./gotemplate.ts";
 import { graphite } from "./graphite.ts";
+import { influxdb } from "./influxdb.ts";
 import { kafka } from "./kafka.ts";
 import { kube } from "./kube.ts";
 import { loki } from "./loki.ts";
 import { TESTBED } from "./place.ts";
 import { alive, endProcess, killNow, type ProcessId, type ProcessSpec, startProcess } from "./process.ts";
+import { prometheus } from "./prometheus.ts";
 import { redis } from "./redis.ts";
 import { elasticsearch, opensearch } from "./search.ts";
 import { rsyslog, syslogNg } from "./syslog.ts";
@@ -31,6 +33,8 @@ export const COMPONENTS: readonly Definition[] = [
   syslogNg,
   gotemplate,
   redis,
+  influxdb,
+  prometheus,
   kafka,
   aws,
 ];
