@@ -66,7 +66,7 @@ export function decode(node: Node, schema: z.ZodType, path: Path, site: Site, de
   if (kind === "secret") return secret(node, inner, path, decoder);
   if (kind === "layout") return layout(node, path, decoder);
   if (kind === "template") return template(node, path, decoder);
-  if (kind === "duration" || kind === "bytes") return amount(node);
+  if (kind === "duration" || kind === "bytes" || kind === "rate") return amount(node);
   if (kind === "tls") lintTls(node, decoder);
   if (inner instanceof z.ZodObject) return object(node, inner, path, site, decoder);
   if (inner instanceof z.ZodArray) return list(node, inner.def.element as z.ZodType, path, site, kind, decoder);

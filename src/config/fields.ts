@@ -30,7 +30,22 @@ export function parseBytes(input: string | number): number | undefined {
   return Math.round(Number(match[1]) * UNIT_BYTES[(match[2] ?? "B") as keyof typeof UNIT_BYTES]);
 }
 
-function converted(kind: "duration" | "bytes", parse: (input: string | number) => number | undefined, example: string) {
+const RATE = /^(\d+(?:\.\d+)?)\s*\/\s*(s|m|h|d)$/;
+
+/** Events per second of `20/m`, or of a bare number per second; undefined when it is neither, or none at all. */
+export function parseRate(input: string | number): number | undefined {
+  const match = typeof input === "string" ? RATE.exec(input) : null;
+  const perSecond = match
+    ? (Number(match[1]) * 1_000) / UNIT_MS[match[2] as keyof typeof UNIT_MS]
+    : Number(input === "" ? Number.NaN : input);
+  return Number.isFinite(perSecond) && perSecond > 0 ? perSecond : undefined;
+}
+
+function converted(
+  kind: "duration" | "bytes" | "rate",
+  parse: (input: string | number) => number | undefined,
+  example: string,
+) {
   return z
     .union([z.string(), z.number()])
     .transform((input, context) => {
@@ -97,6 +112,8 @@ export const fields = {
   duration: () => converted("duration", parseDuration, "30s"),
   /** `16MiB`, `500kB`, or a number of bytes. */
   bytes: () => converted("bytes", parseBytes, "16MiB"),
+  /** `20/m`, `1/s`, `100/h`, or a number per second, which it is inside. */
+  rate: () => converted("rate", parseRate, "20/m"),
   /** A list of strings; one string is taken as a list of one. */
   strings: () =>
     z

@@ -8,6 +8,7 @@ import { receiverSchema, routeSchema, topSchema } from "./schema.ts";
 export type JsonSchema = Record<string, unknown>;
 
 const DURATION = "^\\d+(\\.\\d+)?(ms|s|m|h|d)(\\d+(\\.\\d+)?(ms|s|m|h|d))*$";
+const RATE = "^\\d+(\\.\\d+)?(\\s*/\\s*(s|m|h|d))?$";
 const BYTES = "^\\d+(\\.\\d+)?\\s*(B|kB|KB|MB|GB|KiB|MiB|GiB)?$";
 
 /** Draft 7, which is what editors know best. */
@@ -75,6 +76,11 @@ function convert(schema: z.ZodType): JsonSchema {
           delete json.anyOf;
           json.type = ["string", "integer"];
           json.pattern = BYTES;
+          break;
+        case "rate":
+          delete json.anyOf;
+          json.type = ["string", "number"];
+          json.pattern = RATE;
           break;
         case "strings":
           delete json.type;

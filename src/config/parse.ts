@@ -6,6 +6,7 @@ import { decode, resolveKeys } from "./decode.ts";
 import { type Decoder, type Path, pathKey } from "./decoder.ts";
 import { type Env, expandRaw } from "./env.ts";
 import { type Findings, gatherFindings } from "./findings.ts";
+import { gatesOf } from "./gate-fields.ts";
 import { lint } from "./lint.ts";
 import type { CheckTemplate } from "./lint-templates.ts";
 import { nearest } from "./nearest.ts";
@@ -230,7 +231,7 @@ function assemble(
 ): Config {
   const receivers = read.flatMap(({ config }) => (config ? [config] : []));
   const names = new Set(receivers.map(({ name }) => name));
-  const { namespace, namespaces, cacheTTL, lookupTimeout, shutdownTimeout, sidecar, ...rest } = top;
+  const { namespace, namespaces, cacheTTL, lookupTimeout, shutdownTimeout, sidecar, dedup, throttle, ...rest } = top;
   const own = sidecar && readSidecar(sidecar, options, decoder);
   return {
     ...rest,
@@ -239,6 +240,7 @@ function assemble(
     cacheTtlMs: cacheTTL,
     lookupTimeoutMs: lookupTimeout,
     shutdownTimeoutMs: shutdownTimeout,
+    ...gatesOf({ dedup, throttle }),
     ...(own && { sidecar: own }),
     route: placeRoute(route, ["route"], names, decoder),
     receivers,

@@ -95,8 +95,6 @@ export const FORK_KEYS: Readonly<Record<string, string>> = {
 export const LATER_KEYS: ReadonlySet<string> = new Set([
   "state",
   "checkpoint",
-  "dedup",
-  "throttle",
   "deadLetter",
   "sources",
   "secrets",

@@ -3,6 +3,7 @@ import type { SinkDefinition } from "../sink.ts";
 import { decode, resolveKeys } from "./decode.ts";
 import { type Decoder, type Path, pathKey } from "./decoder.ts";
 import { fields } from "./fields.ts";
+import { gatesOf } from "./gate-fields.ts";
 import { nearest } from "./nearest.ts";
 import { ABSENT_SINKS, EXPORTER_KEYS, SINK_ORDER } from "./predecessor.ts";
 import { isWrongType, parseTolerantly } from "./refusals.ts";
@@ -222,6 +223,7 @@ function assemble(
   });
   if (!keys || !settings) return { name, at };
   const { batch, timeout, retry, maxAge, concurrency, rateLimit, updates, language } = keys;
+
   return {
     name,
     at,
@@ -242,6 +244,7 @@ function assemble(
       ...(rateLimit !== undefined && { rateLimit }),
       ...(maxAge !== undefined && { maxAgeMs: maxAge }),
       ...(updates !== undefined && { updates: typeof updates === "string" ? updates : { everyMs: updates.every } }),
+      ...gatesOf(keys),
       ...(language !== "go" && { language }),
       at: decoder.findings.position(at),
     },

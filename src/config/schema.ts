@@ -6,6 +6,7 @@ import { z } from "zod";
 import { LEVELS } from "../logger.ts";
 import { DEFAULT_LIMITS } from "../template/budget.ts";
 import { fields } from "./fields.ts";
+import { gateKeys } from "./gate-fields.ts";
 import type { TemplateGroup } from "./types.ts";
 
 // Before any is made: each schema is used once, and compiling them costs more than it saves.
@@ -107,11 +108,12 @@ export const receiverSchema = z.strictObject({
   rateLimit: z.number().positive().optional().describe("Events per second at most."),
   maxAge: fields.duration().optional().describe("Drop events that are older than this when their turn comes."),
   updates: z
-    .union([z.enum(["all", "first", "countDoubles"]), z.strictObject({ every: fields.duration() })])
+    .union([z.enum(["all", "first", "latest", "countDoubles"]), z.strictObject({ every: fields.duration() })])
     .optional()
     .describe(
-      "What of an event that occurs again is delivered: `all` of it, its `first` occurrence, the 1st, 2nd, 4th, 8th … (`countDoubles`), or one per time (`{ every: 10m }`). Default: all; countDoubles where people read.",
+      "What of an event that occurs again is delivered: `all` of it, its `first` occurrence, the `latest` of those that wait, the 1st, 2nd, 4th, 8th … (`countDoubles`), or one per time (`{ every: 10m }`). Default: all; countDoubles where people read.",
     ),
+  ...gateKeys,
   language: z
     .enum(["go", "eta"])
     .default("go")
@@ -214,6 +216,7 @@ export const topSchema = z.strictObject({
     })
     .prefault({})
     .describe("What may wait for slow receivers. When it is full, the oldest event goes, and is counted."),
+  ...gateKeys,
   shutdownTimeout: fields.duration().prefault("25s").describe("How long a stop waits for what is under way."),
   template: z
     .strictObject({

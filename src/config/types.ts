@@ -1,6 +1,7 @@
 /** The config after validation: plain data that crosses a process border as JSON. Templates, patterns and secrets are still text. */
 import type { Finding } from "../errors.ts";
 import type { Level, LogFormat } from "../logger.ts";
+import type { GateConfig } from "../pipeline/gates.ts";
 import type { Updates } from "../pipeline/updates.ts";
 import type { Language } from "../sink.ts";
 
@@ -52,7 +53,7 @@ export interface RetryConfig {
 }
 
 /** What every receiver has beside its sink's own keys. Absent: the sink's or the runtime's default. */
-export interface ReceiverConfig {
+export interface ReceiverConfig extends GateConfig {
   readonly name: string;
   /** Name of the sink definition. */
   readonly sink: string;
@@ -86,7 +87,7 @@ export interface TemplateSettings {
 }
 
 /** One executable runs from this. */
-export interface Config {
+export interface Config extends GateConfig {
   readonly logLevel: Level;
   readonly logFormat: LogFormat;
   readonly maxEventAgeSeconds: number;

@@ -11,7 +11,7 @@ import type { Logger } from "../logger.ts";
 import { tookIn } from "../memory.ts";
 import type { Cell } from "../metrics.ts";
 import { lastSeenMs, NotAnEvent, normalise } from "../normalise.ts";
-import { identityOf } from "../pipeline/gates.ts";
+import { GATE_REASONS, identityOf } from "../pipeline/gates.ts";
 import { type ApiClient, ApiError, type ApiStream } from "./client.ts";
 import { createItemScanner } from "./items.ts";
 import { createLineScanner } from "./lines.ts";
@@ -22,7 +22,15 @@ import { createSortWindow } from "./sort-window.ts";
 export type Change = "added" | "modified" | "listed";
 
 /** Why something that came was not taken. Closed: a metric label. */
-export const DISCARD_REASONS = ["age", "repeated", "namespace", "modified", "malformed", "too_long"] as const;
+export const DISCARD_REASONS = [
+  "age",
+  "repeated",
+  "namespace",
+  "modified",
+  "malformed",
+  "too_long",
+  ...GATE_REASONS,
+] as const;
 export type DiscardReason = (typeof DISCARD_REASONS)[number];
 
 /** Why a watch was begun again. Closed: a metric label. */

@@ -6,9 +6,12 @@
  */
 import type { Event } from "../event.ts";
 
+/** Stands for the watch of entries that are Petrel's own events: no position depends on them. */
+export const OWN_WATCH = 0xffff;
+
 /** What one entry knows beside its bytes. */
 export interface Entry {
-  /** Index of the watch (or other source) that brought it. */
+  /** Index of the watch (or other source) that brought it; {@link OWN_WATCH}: none did. */
   readonly watch: number;
   /** resourceVersion as an integer; NaN when it is none. */
   readonly version: number;

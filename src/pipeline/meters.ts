@@ -6,7 +6,7 @@ import { REASONS, type Reason } from "../errors.ts";
 import { type Change, DISCARD_REASONS, RECONNECT_REASONS, type WatchMeters, type WatchStatus } from "../kube/watch.ts";
 import type { Cell, Metrics } from "../metrics.ts";
 import type { PipelineMeters, PipelineStatus } from "./pipeline.ts";
-import { DROP_REASONS } from "./receiver.ts";
+import { DROP_REASONS, HELD_REASONS } from "./receiver.ts";
 
 const CHANGES = ["added", "modified", "listed"] as const satisfies readonly Change[];
 const FAILURES = Object.keys(REASONS) as readonly Reason[];
@@ -62,6 +62,7 @@ export function createMeters(metrics: Metrics): Meters {
     received,
     discarded,
     unmatched,
+    own: metrics.counter("petrel_events_received_total", "Events taken in, by how they came.", { kind: "own" }),
     forgotten: metrics.counter(
       "petrel_dead_letters_forgotten_total",
       "Dead letters that newer ones pushed out before anybody removed them.",
@@ -90,10 +91,11 @@ export function createMeters(metrics: Metrics): Meters {
       return {
         delivered: metrics.counter("petrel_events_delivered_total", "Events that the destination took.", labels),
         failed,
-        held: metrics.counter(
-          "petrel_events_held_total",
-          "Changed events that the receiver is spared, as its updates setting says.",
-          labels,
+        held: of(HELD_REASONS, (reason) =>
+          metrics.counter("petrel_events_held_total", "Events that a receiver is spared, as its settings say.", {
+            ...labels,
+            reason,
+          }),
         ),
         retried: metrics.counter("petrel_events_retried_total", "Events that were tried once more.", labels),
         dropped: of(DROP_REASONS, (reason) =>

@@ -12,17 +12,19 @@ import type { SinkDefinition, Store } from "../sink.ts";
 import { createSinkContext } from "./context.ts";
 import { createDeadLetters, type DeadLetters, lookedUp, MEMORY_LIMITS } from "./dead-letters.ts";
 import { planEnrichment } from "./enrichment.ts";
-import { createSeen } from "./gates.ts";
-import { createLog } from "./log.ts";
+import { createGate, createSeen, identityOf } from "./gates.ts";
+import { createLog, type Entry, OWN_WATCH } from "./log.ts";
 import {
   createReceiver,
+  type HeldReason,
   type Receiver,
   type ReceiverMeters,
   type ReceiverSettings,
   type ReceiverStatus,
 } from "./receiver.ts";
 import { compileRoute } from "./route.ts";
-import { createUpdatesGate } from "./updates.ts";
+import { startSummaries, type Telling } from "./summaries.ts";
+import { createNewest, createUpdatesGate } from "./updates.ts";
 
 /** What a look-up of the involved object found. */
 export type Found = Pick<InvolvedObject, "labels" | "annotations" | "ownerReferences" | "deleted">;
@@ -32,6 +34,8 @@ export type Lookup = (object: ObjectReference) => Found | undefined | Promise<Fo
 export interface PipelineMeters {
   readonly received: Readonly<Record<Change, Cell>>;
   readonly discarded: Readonly<Record<DiscardReason, Cell>>;
+  /** Events of Petrel's own. */
+  readonly own: Cell;
   /** Events that no rule sent anywhere. */
   readonly unmatched: Cell;
   /** Dead letters that were pushed out by newer ones. */
@@ -106,6 +110,11 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
   const maxAgeMs = config.maxEventAgeSeconds * 1_000;
   const deadLetters = options.deadLetters ?? createDeadLetters({ ...MEMORY_LIMITS, forgotten: meters.forgotten });
   const receivers: Receiver[] = [];
+  const gate = createGate(config);
+  const telling: Telling[] = gate ? [{ gate, scope: "", announce: (input) => announce(input) }] : [];
+  const latest = config.receivers.some(({ updates }) => updates === "latest") ? createNewest() : undefined;
+  /** Petrel's own events that are for some receivers and no others, whatever the route says. */
+  const addressed = new Map<number, readonly number[]>();
   /** Entries whose look-up is under way, and until when cursors wait for it. */
   const lookups = new Map<number, number>();
   let waiters: (() => void)[] = [];
@@ -117,7 +126,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     const found = new Set<number>();
     for (let seq = low; seq < log.head && found.size < newest.length; seq++) {
       const watch = log.watch(seq);
-      if (found.has(watch)) continue;
+      if (watch === OWN_WATCH || found.has(watch)) continue;
       found.add(watch);
       positions[watch] = Math.min(log.version(seq) - 1, positions[watch] ?? Number.NaN);
     }
@@ -131,6 +140,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     parse,
     evict(seq) {
       lookups.delete(seq);
+      addressed.delete(seq);
       for (const receiver of receivers) receiver.evicted(seq);
     },
   });
@@ -150,6 +160,8 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
   }
 
   function routeOf(seq: number): readonly number[] {
+    const to = addressed.size > 0 ? addressed.get(seq) : undefined;
+    if (to !== undefined) return to;
     try {
       return router.route(log.event(seq));
     } catch (error) {
@@ -248,6 +260,51 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     if (found) log.attach(seq, (event) => withObjectMetadata(event, found));
   }
 
+  /** Appends an event to the log; returns its sequence number, or -1 for one that is too large, which is counted. */
+  function enter(bytes: Uint8Array, entry: Entry, event: Event | undefined): number {
+    const lookup = event && enrichment.needed(event) ? options.lookup(event.involvedObject) : undefined;
+    const ready = lookup !== undefined && !(lookup instanceof Promise);
+    const seq = log.append(bytes, entry, event && ready ? withObjectMetadata(event, lookup) : event);
+    if (seq < 0) {
+      meters.discarded.too_long.value++;
+      const { version } = entry;
+      logger.error("an event is larger than the whole buffer and dropped", { version, bytes: bytes.length });
+      return seq;
+    }
+    if (ready) {
+      log.attach(seq, (parsed) => withObjectMetadata(parsed, lookup));
+    } else if (lookup) {
+      lookups.set(seq, entry.receivedAt + config.lookupTimeoutMs);
+      void lookup.then((found) => {
+        enrich(seq, found);
+        for (const receiver of receivers) receiver.wake();
+      });
+    }
+    for (const receiver of receivers) receiver.wake();
+    return seq;
+  }
+
+  /** Takes in an event of Petrel's own, which goes where the route says, or to these receivers. */
+  function announce(input: Readonly<Record<string, unknown>>, to?: readonly number[]): void {
+    const bytes = Buffer.from(JSON.stringify(input));
+    const entry = { watch: OWN_WATCH, version: Number.NaN, receivedAt: options.now(), modified: false };
+    const seq = enter(bytes, entry, parse(bytes));
+    if (seq < 0) return;
+    meters.own.value++;
+    for (const past of addressed.keys()) if (past < log.tail) addressed.delete(past);
+    if (to) addressed.set(seq, to);
+  }
+
+  /** A newer state of the entry's event waits in the log, and goes to the same receiver. */
+  function isSuperseded(seq: number, copies: (seq: number) => number): boolean {
+    const { uid } = log.event(seq).metadata;
+    const newer = uid === undefined ? undefined : latest?.of(identityOf(uid));
+    if (uid === undefined || newer === undefined || newer <= seq || newer >= log.head) return false;
+    // Where it goes may depend on what is being looked up.
+    if (enrichment.route && lookups.has(newer)) return false;
+    return log.event(newer).metadata.uid === uid && copies(newer) > 0;
+  }
+
   for (const [index, settings] of config.receivers.entries()) {
     const definition = options.sinks.get(settings.sink);
     if (!definition) throw new Error(`no sink is called ${settings.sink}`);
@@ -264,43 +321,60 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     });
     const waitsForLookup = enrichment.route || enrichment.receivers[index] === true;
     const sink = await definition.create(settings.config as never, context);
+    const gate = createGate(settings);
+    if (gate) telling.push({ gate, scope: settings.name, announce: (input) => announce(input, [index]) });
+    const updates = createUpdatesGate(settings.updates ?? definition.updates);
+    const holds = (event: Event, now: number, seq: number): HeldReason | undefined =>
+      log.watch(seq) === OWN_WATCH ? undefined : updates?.(event, now) ? "updates" : gate?.holds(event, now);
+    const copies = (seq: number): number => {
+      let copies = 0;
+      for (const to of receiversOf(seq)) if (to === index) copies++;
+      return copies;
+    };
     receivers.push(
-      createReceiver(receiverSettings(settings, definition, compat), sink, {
-        log,
-        logger: scoped,
-        meters: meters.receiver(settings.name, settings.sink),
-        copies(seq) {
-          let copies = 0;
-          for (const to of receiversOf(seq)) if (to === index) copies++;
-          return copies;
+      createReceiver(
+        { ...receiverSettings(settings, definition, compat), holds: updates || gate ? holds : undefined },
+        sink,
+        {
+          log,
+          logger: scoped,
+          meters: meters.receiver(settings.name, settings.sink),
+          copies,
+          superseded: settings.updates === "latest" ? (seq) => isSuperseded(seq, copies) : undefined,
+          waits(seq, now) {
+            if (lookups.size === 0 || !waitsForLookup) return 0;
+            const until = lookups.get(seq);
+            return until === undefined ? 0 : Math.max(0, until - now);
+          },
+          acknowledged,
+          deadLetter(event, reason, message, attempts, seq) {
+            const object = lookedUp(event);
+            const letter = deadLetters.add({
+              receiver: settings.name,
+              eventId: event.id,
+              // An entry on its way may have been pushed out of the log: then what the receiver was given.
+              event: seq >= log.tail && seq < log.head ? log.raw(seq).slice() : Buffer.from(JSON.stringify(event)),
+              ...(object !== undefined && { object }),
+              reason,
+              message,
+              at: options.now(),
+              attempts,
+            });
+            scoped.error("an event is refused for good", {
+              event: event.id,
+              reason,
+              error: message,
+              deadLetter: letter,
+            });
+          },
+          now: options.now,
+          random: options.random,
         },
-        waits(seq, now) {
-          if (lookups.size === 0 || !waitsForLookup) return 0;
-          const until = lookups.get(seq);
-          return until === undefined ? 0 : Math.max(0, until - now);
-        },
-        acknowledged,
-        deadLetter(event, reason, message, attempts, seq) {
-          const object = lookedUp(event);
-          const letter = deadLetters.add({
-            receiver: settings.name,
-            eventId: event.id,
-            // An entry on its way may have been pushed out of the log: then what the receiver was given.
-            event: seq >= log.tail && seq < log.head ? log.raw(seq).slice() : Buffer.from(JSON.stringify(event)),
-            ...(object !== undefined && { object }),
-            reason,
-            message,
-            at: options.now(),
-            attempts,
-          });
-          scoped.error("an event is refused for good", { event: event.id, reason, error: message, deadLetter: letter });
-        },
-        now: options.now,
-        random: options.random,
-      }),
+      ),
     );
   }
 
+  const summaries = startSummaries(telling, options.now);
   const housekeeping = setInterval(() => log.shrink(), 10_000);
 
   return {
@@ -320,31 +394,18 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
         meters.discarded.repeated.value++;
         return;
       }
-      const event = parsed ?? (enrichment.possible ? parse(bytes) : undefined);
-      const lookup = event && enrichment.needed(event) ? options.lookup(event.involvedObject) : undefined;
-      const ready = lookup !== undefined && !(lookup instanceof Promise);
-      const seq = log.append(
-        bytes,
-        { watch, version, receivedAt, modified: change === "modified" },
-        event && ready ? withObjectMetadata(event, lookup) : event,
-      );
-      if (seq < 0) {
-        meters.discarded.too_long.value++;
-        logger.error("an event is larger than the whole buffer and dropped", { version, bytes: bytes.length });
+      const event = parsed ?? (enrichment.possible || gate ? parse(bytes) : undefined);
+      const held = gate && event ? gate.holds(event, receivedAt) : undefined;
+      if (held !== undefined) {
+        meters.discarded[held].value++;
+        if (!(version <= (newest[watch] ?? Number.NaN))) newest[watch] = version;
         return;
       }
+      const seq = enter(bytes, { watch, version, receivedAt, modified: change === "modified" }, event);
+      if (seq < 0) return;
       meters.received[change].value++;
       if (!(version <= (newest[watch] ?? Number.NaN))) newest[watch] = version;
-      if (ready) {
-        log.attach(seq, (parsed) => withObjectMetadata(parsed, lookup));
-      } else if (lookup) {
-        lookups.set(seq, receivedAt + config.lookupTimeoutMs);
-        void lookup.then((found) => {
-          enrich(seq, found);
-          for (const receiver of receivers) receiver.wake();
-        });
-      }
-      for (const receiver of receivers) receiver.wake();
+      latest?.came(identity, seq);
       tookIn(bytes.length, change === "listed");
     },
     room: (signal) => (patient() && crowded(1 / 2) ? room(signal) : undefined),
@@ -362,6 +423,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       return undefined;
     },
     async drain(signal) {
+      summaries.flush();
       const done = (): boolean => receivers.every((receiver) => receiver.low() === log.head);
       for (const receiver of receivers) receiver.hurry();
       await until(done, signal);
@@ -369,6 +431,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     },
     async stop() {
       clearInterval(housekeeping);
+      summaries.stop();
       return await Promise.all(
         receivers.map(async (receiver) => {
           const { name, lastError } = receiver.status();
@@ -395,7 +458,6 @@ function receiverSettings(config: ReceiverConfig, definition: SinkDefinition, co
     retry: config.retry,
     rateLimit: config.rateLimit ?? 0,
     maxAgeMs: config.maxAgeMs ?? 0,
-    updates: createUpdatesGate(config.updates ?? definition.updates),
   };
 }
 

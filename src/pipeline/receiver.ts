@@ -9,23 +9,26 @@ import type { Event } from "../event.ts";
 import type { Logger } from "../logger.ts";
 import type { Cell, Histogram } from "../metrics.ts";
 import type { Sink } from "../sink.ts";
+import { GATE_REASONS } from "./gates.ts";
 import { type Group, partOf, sizeOf } from "./group.ts";
 import { createLanes, GRACE_MS } from "./lanes.ts";
 import type { EventLog } from "./log.ts";
 import { createOrder } from "./order.ts";
-import type { UpdatesGate } from "./updates.ts";
 
 /** Why a receiver never got an event that was routed to it, or might have been. Closed: a metric label. */
 export const DROP_REASONS = ["overflow", "stale", "refused", "shutdown"] as const;
 export type DropReason = (typeof DROP_REASONS)[number];
+
+/** Why a receiver is spared an event that was routed to it. Closed: a metric label. */
+export const HELD_REASONS = ["updates", "superseded", ...GATE_REASONS] as const;
+export type HeldReason = (typeof HELD_REASONS)[number];
 
 /** The cells that one receiver counts in. */
 export interface ReceiverMeters {
   readonly delivered: Cell;
   readonly failed: Readonly<Record<Reason, Cell>>;
   readonly retried: Cell;
-  /** States of events that `updates` spared the receiver. */
-  readonly held: Cell;
+  readonly held: Readonly<Record<HeldReason, Cell>>;
   readonly dropped: Readonly<Record<DropReason, Cell>>;
   /** Seconds from the last byte read to the destination's answer. */
   readonly latency: Histogram;
@@ -47,8 +50,8 @@ export interface ReceiverSettings {
   readonly rateLimit: number;
   /** Events that waited longer are dropped as stale; 0: never. */
   readonly maxAgeMs: number;
-  /** Says of a changed event whether this receiver is spared it; undefined: it gets every state. */
-  readonly updates?: UpdatesGate | undefined;
+  /** Asked once per entry, in order, when the cursor passes it: why this receiver is spared it. Absent: it never is. */
+  readonly holds?: ((event: Event, now: number, seq: number) => HeldReason | undefined) | undefined;
 }
 
 /** What the pipeline lends a receiver. */
@@ -60,6 +63,8 @@ export interface ReceiverHost {
   copies(seq: number): number;
   /** Milliseconds to wait until the entry may be read (a look-up is under way); 0: now. */
   waits(seq: number, now: number): number;
+  /** True: a newer state of the entry's event waits behind it for this receiver. Absent: it wants every state. */
+  readonly superseded?: ((seq: number) => boolean) | undefined;
   /** Called when `low` may have moved. */
   acknowledged(): void;
   /** Takes an event that the destination refuses for good, after so many attempts. */
@@ -278,6 +283,10 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
         meters.dropped.stale.value += copies;
         copies = 0;
       }
+      if (copies > 0 && host.superseded?.(seq)) {
+        meters.held.superseded.value += copies;
+        copies = 0;
+      }
       if (copies === 0) {
         if (parked === undefined) cursor++;
         else order.leave(group, 0);
@@ -288,8 +297,9 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
       const event = log.event(seq);
       if (parked === undefined) {
         cursor++;
-        if (settings.updates?.(event, now)) {
-          meters.held.value += copies;
+        const held = settings.holds?.(event, now, seq);
+        if (held !== undefined) {
+          meters.held[held].value += copies;
           continue;
         }
         if (tracked && !order.enter(seq, event.objectKey, group, copies)) continue;

@@ -5,8 +5,11 @@
 import type { Event } from "../event.ts";
 import { occurrences } from "../normalise.ts";
 
-/** `all`: every state. `first`: the first that is seen. `countDoubles`: at 1, 2, 4, 8 … occurrences. `everyMs`: at most so often. */
-export type Updates = "all" | "first" | "countDoubles" | { readonly everyMs: number };
+/**
+ * `all`: every state. `first`: the first that is seen. `latest`: the newest of those that wait ({@link Newest}).
+ * `countDoubles`: at 1, 2, 4, 8 … occurrences. `everyMs`: at most so often.
+ */
+export type Updates = "all" | "first" | "latest" | "countDoubles" | { readonly everyMs: number };
 
 /** True: the receiver does not get this state. `now` in milliseconds. */
 export type UpdatesGate = (event: Event, now: number) => boolean;
@@ -19,9 +22,9 @@ interface Told {
   readonly at: number;
 }
 
-/** Undefined for `all`: nothing to ask and nothing to remember. */
+/** Undefined for `all` and `latest`: nothing to ask and nothing to remember. */
 export function createUpdatesGate(policy: Updates, remembered = REMEMBERED): UpdatesGate | undefined {
-  if (policy === "all") return undefined;
+  if (policy === "all" || policy === "latest") return undefined;
   const told = new Map<string, Told>();
   return (event, now) => {
     const key = event.metadata.uid || event.id;
@@ -44,5 +47,33 @@ export function createUpdatesGate(policy: Updates, remembered = REMEMBERED): Upd
     }
     told.set(key, { occurrences: count, at: now });
     return false;
+  };
+}
+
+/** For `latest`: which entry of the log holds the newest state of an event. */
+export interface Newest {
+  /** An entry came; `identity` as {@link import("./gates.ts").identityOf} of the event's uid. */
+  came(identity: number, seq: number): void;
+  /** The newest entry that may hold a state of this event (of 4 billion two share an identity); undefined: none is known. */
+  of(identity: number): number | undefined;
+}
+
+/** Events whose newest entry is remembered; of one forgotten, every state that waits is delivered. */
+const NEWEST = 65_536;
+
+export function createNewest(remembered = NEWEST): Newest {
+  const entries = new Map<number, number>();
+  return {
+    came(identity, seq) {
+      // To the end, so that the first is the one that came longest ago.
+      entries.delete(identity);
+      entries.set(identity, seq);
+      if (entries.size <= remembered) return;
+      for (const oldest of entries.keys()) {
+        entries.delete(oldest);
+        break;
+      }
+    },
+    of: (identity) => entries.get(identity),
   };
 }

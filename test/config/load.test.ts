@@ -417,3 +417,35 @@ test("a choice that may be empty is shown as one", () => {
     '`network` must be one of "", udp, udp4,',
   );
 });
+
+test("gates: rates per second, windows in milliseconds, defaults where nothing is said", () => {
+  const gates = `dedup: {}
+throttle:
+  - { rate: 30/m, summary: true }
+  - { by: [involvedObject], rate: 0.5, burst: 2 }
+`;
+  const expected = {
+    dedup: { by: ["namespace", "involvedObject", "reason", "message"], windowMs: 600_000 },
+    throttle: [
+      { by: ["namespace", "reason"], perSecond: 0.5, burst: 5, summary: true },
+      { by: ["involvedObject"], perSecond: 0.5, burst: 2, summary: false },
+    ],
+  };
+  const { config, findings } = parse(
+    `${BASE}${gates}receivers:\n  - name: a\n    stdout: {}\n    updates: latest\n${gates.replace(/^/gm, "    ")}`,
+  );
+  expect(findings).toEqual([]);
+  expect(config).toMatchObject(expected);
+  expect(config?.receivers[0]).toMatchObject({ ...expected, updates: "latest" });
+});
+
+test.each([
+  ["rate: 20/week", '`rate`: "20/week" is not a rate; write it like 20/m'],
+  ["rate: 0", "`rate`: 0 is not a rate; write it like 20/m"],
+  ["by: [], rate: 1/s", "`by` must be at least 1"],
+  ["by: [uid], rate: 1/s", "an item of `by` must be one of namespace, involvedObject"],
+  ["burst: 3", "`rate` is required"],
+])("gates: %s", (written, message) => {
+  const { findings } = parse(`${BASE}receivers: [{ name: a, stdout: {} }]\nthrottle: [{ ${written} }]\n`);
+  expect(findings.map((finding) => finding.message).join()).toContain(message);
+});

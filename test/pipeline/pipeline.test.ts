@@ -45,6 +45,16 @@ async function aPipeline(
     random: () => 0.5,
   });
   let version = 0;
+  /** A state of an event. */
+  function state(uid: string, reason: string, object = `o-${uid}`) {
+    version++;
+    const input = {
+      metadata: { uid, resourceVersion: String(version) },
+      involvedObject: { kind: "Pod", uid: object },
+      reason,
+    };
+    pipeline.receive(0, Buffer.from(JSON.stringify(input)), "added", version, identityOf(uid), normalise(input));
+  }
   return {
     pipeline,
     meters,
@@ -53,17 +63,9 @@ async function aPipeline(
     skip(ms: number) {
       skipped += ms;
     },
+    state,
     put(...reasons: readonly string[]) {
-      for (const reason of reasons) {
-        version++;
-        const input = {
-          metadata: { uid: `e${version}`, resourceVersion: String(version) },
-          involvedObject: { kind: "Pod", uid: `o${version}` },
-          reason,
-        };
-        const event = normalise(input);
-        pipeline.receive(0, Buffer.from(JSON.stringify(input)), "added", version, identityOf(event.id), event);
-      }
+      for (const reason of reasons) state(`e${version + 1}`, reason, `o${version + 1}`);
     },
   };
 }
@@ -339,6 +341,91 @@ describe("refused for good", () => {
     ]);
     expect(pipeline.redeliver("nobody", event)).toBeUndefined();
     expect(pipeline.deadLetters.count).toBe(1);
+    await pipeline.stop();
+  });
+});
+
+describe("held back", () => {
+  const throttle = [{ by: ["reason" as const], perSecond: 0.001, burst: 1, summary: true }];
+
+  test("before all receivers: counted as discarded, and told by an event that the route sees", async () => {
+    const { pipeline, put, delivered, events, meters, skip } = await aPipeline(
+      { all: () => {}, told: () => {} },
+      {
+        config: {
+          dedup: { by: ["reason"], windowMs: 10_000 },
+          throttle,
+          route: { drop: [], match: [to("all"), to("told", "PetrelThrottled")], routes: [], at: AT },
+        },
+      },
+    );
+    put("a", "a", "b", "b", "b");
+    skip(10_000);
+    put("a", "b", "b");
+    await eventually("what passes", () => delivered("all").length === 2);
+    expect([meters.discarded.dedup.value, meters.discarded.throttle.value]).toEqual([4, 2]);
+    // All of it is behind the position: a restart asks for none of it again.
+    expect(pipeline.status().receivers[0]?.positions).toEqual([8]);
+    await pipeline.drain(AbortSignal.timeout(1_000));
+    expect(delivered("all")).toEqual(["a", "b", "PetrelThrottled", "PetrelThrottled"]);
+    expect(events("told").map(({ count, involvedObject }) => [count, involvedObject.uid])).toEqual([
+      [1, "o6"],
+      [1, "o7"],
+    ]);
+    expect(meters.own.value).toBe(2);
+    expect(pipeline.status().receivers[0]?.positions).toEqual([8]);
+    await pipeline.stop();
+  });
+
+  test("before one receiver: counted as held, told to it alone, and no concern of others", async () => {
+    const { pipeline, put, delivered, meters } = await aPipeline(
+      { chat: () => {}, store: () => {} },
+      {
+        config: {
+          receivers: [
+            aReceiver("chat", { sink: "chat", throttle, updates: "first" }),
+            aReceiver("store", { sink: "store" }),
+          ],
+          route: { drop: [], match: [to("chat", "^[ab]$"), to("store")], routes: [], at: AT },
+        },
+      },
+    );
+    put("a", "a", "b", "a", "c");
+    await eventually("the store", () => delivered("store").length === 5);
+    await pipeline.drain(AbortSignal.timeout(1_000));
+    expect(delivered("chat")).toEqual(["a", "b", "PetrelThrottled"]);
+    expect(delivered("store")).toEqual(["a", "a", "b", "a", "c"]);
+    expect(meters.receiver("chat", "chat").held.throttle.value).toBe(2);
+    expect(meters.unmatched.value).toBe(0);
+    await pipeline.stop();
+  });
+
+  test("updates: latest delivers the newest of the states that wait, if it goes there", async () => {
+    let release = (): void => {};
+    const gate = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const { pipeline, state, delivered, meters } = await aPipeline(
+      { latest: () => gate },
+      {
+        config: {
+          receivers: [aReceiver("latest", { sink: "latest", updates: "latest", concurrency: 2 })],
+          route: { drop: [], match: [to("latest", "^[^x]")], routes: [], at: AT },
+        },
+        definition: { batch: { count: 1 } },
+      },
+    );
+    state("one", "one-1");
+    state("two", "two-1");
+    await eventually("both on their way", () => pipeline.status().receivers[0]?.inFlight === 2);
+    for (const n of [2, 3, 4]) state("one", `one-${n}`);
+    for (const reason of ["two-2", "two-3", "x-4"]) state("two", reason);
+    state("three", "three-1");
+    release();
+    await eventually("all of it", () => pipeline.status().receivers[0]?.backlog === 0);
+    // The newest state of `two` goes elsewhere, so that it stands for no other.
+    expect([...delivered("latest")].sort()).toEqual(["one-1", "one-4", "three-1", "two-1", "two-2", "two-3"]);
+    expect(meters.receiver("latest", "latest").held.superseded.value).toBe(2);
     await pipeline.stop();
   });
 });

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import type { Event } from "../../src/event.ts";
 import { normalise } from "../../src/normalise.ts";
-import { createUpdatesGate, type Updates } from "../../src/pipeline/updates.ts";
+import { createNewest, createUpdatesGate, type Updates } from "../../src/pipeline/updates.ts";
 
 const state = (count: number, uid = "e"): Event =>
   normalise({ metadata: { uid, resourceVersion: String(count) }, involvedObject: { uid: "p" }, count });
@@ -37,4 +37,18 @@ test("each event has its own memory, and the oldest is forgotten when there are 
   expect([held("a"), held("b"), held("a"), held("b")]).toEqual([false, false, true, true]);
   expect(held("c")).toBe(false);
   expect([held("b"), held("c"), held("a")]).toEqual([true, true, false]);
+});
+
+test("latest: the entry with the newest state is known, of so many events", () => {
+  const newest = createNewest(2);
+  for (const [identity, seq] of [
+    [1, 10],
+    [2, 11],
+    [1, 12],
+  ] as const)
+    newest.came(identity, seq);
+  expect([newest.of(1), newest.of(2), newest.of(3)]).toEqual([12, 11, undefined]);
+  newest.came(3, 13);
+  expect([newest.of(1), newest.of(2), newest.of(3)]).toEqual([12, undefined, 13]);
+  expect(createUpdatesGate("latest")).toBeUndefined();
 });
