@@ -21,6 +21,7 @@ const SINKS: Readonly<Record<string, Load>> = {
   opscenter: () => import("./opscenter.ts"),
   opsgenie: () => import("./opsgenie.ts"),
   pipe: () => import("./pipe.ts"),
+  prometheus: () => import("./prometheus.ts"),
   redis: () => import("./redis.ts"),
   s3: () => import("./s3.ts"),
   slack: () => import("./slack.ts"),

@@ -4,6 +4,7 @@ import type { About } from "../src/docs.ts";
 import { DeliveryError, type Reason } from "../src/errors.ts";
 import type { Event } from "../src/event.ts";
 import type { Fields, Logger } from "../src/logger.ts";
+import type { Metrics } from "../src/metrics.ts";
 
 /** `{{ .Reason }}`, `{{ .Message }}` …: top-level fields by the exporter's names; any other throws for every event. */
 export function compileSimple(text: string): (event: Event) => string {
@@ -136,6 +137,8 @@ export type Behaviour =
 export interface Destination extends AsyncDisposable {
   /** The sink's config that reaches it. */
   readonly config: Readonly<Record<string, unknown>>;
+  /** Where the sink shows series of its own. */
+  readonly metrics?: Metrics;
   behave(how: Behaviour): Promise<void>;
   /** What came, one text per delivered event. Waits until it is `count`. */
   received(count: number): Promise<readonly string[]>;

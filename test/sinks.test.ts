@@ -6,6 +6,7 @@ import { loadSinks, SINK_NAMES } from "../sinks/index.ts";
 import { fields } from "../src/config/fields.ts";
 import { REASONS } from "../src/errors.ts";
 import type { Event } from "../src/event.ts";
+import type { Metrics } from "../src/metrics.ts";
 import { createSinkContext } from "../src/pipeline/context.ts";
 import type { Batch, Sink, SinkDefinition } from "../src/sink.ts";
 import {
@@ -62,7 +63,7 @@ function kindOf(field: z.ZodType): unknown {
   return kindOf(field.unwrap() as z.ZodType);
 }
 
-function make(definition: SinkDefinition, config: unknown): { sink: Promise<Sink>; logs: string[] } {
+function make(definition: SinkDefinition, config: unknown, metrics?: Metrics): { sink: Promise<Sink>; logs: string[] } {
   const { logger, lines } = recordingLogger();
   const context = createSinkContext({
     receiver: "contract",
@@ -70,6 +71,7 @@ function make(definition: SinkDefinition, config: unknown): { sink: Promise<Sink
     compat: false,
     compileTemplate: compileSimple,
     env: {},
+    metrics,
   });
   const parsed = definition.config(fields).parse(config);
   return { sink: Promise.try(() => definition.create(parsed, context)), logs: lines };
@@ -227,7 +229,7 @@ const clauses: Readonly<Record<Clause, (subject: Subject) => Promise<void>>> = {
     await to.received(1);
     await dispose(sink);
     await dispose(sink);
-    const again = await make(definition, config).sink;
+    const again = await make(definition, config, to.metrics).sink;
     await again.deliver([numbered(2)], soon());
     expect((await to.received(1)).length).toBeGreaterThan(0);
     await dispose(again);
@@ -285,7 +287,7 @@ for (const definition of sinks) {
       if (reasons[clause] !== undefined) continue;
       test(clause, async () => {
         await using to = await fixture.open();
-        const sink = await make(definition, to.config).sink;
+        const sink = await make(definition, to.config, to.metrics).sink;
         const json = fixture.json ?? ((text) => text);
         await clauses[clause]({ definition, fixture, to, config: to.config, sink, json });
         await dispose(sink);

@@ -121,6 +121,14 @@ export const fields = {
       .meta({ kind: "strings" }),
   /** Names of the user's choice to text. */
   texts: () => z.record(z.string(), z.string()),
+  /** Names of the user's choice to lists of strings; one string is taken as a list of one. */
+  textLists: () =>
+    z.record(
+      z.string(),
+      z
+        .preprocess((input) => (typeof input === "string" ? [input] : input), z.array(z.string()))
+        .meta({ kind: "strings" }),
+    ),
   /** Header name to template. */
   headers: () => z.record(z.string(), template()),
   /** Names of the user's choice to templates. */

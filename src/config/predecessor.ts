@@ -5,7 +5,6 @@ export const ABSENT_SINKS: Readonly<Record<string, string>> = {
   pubsub: "pubsub",
   bigquery: "bigquery",
   clickhouse: "clickhouse",
-  prometheus: "prometheus",
   alertmanager: "alertmanager",
 };
 
@@ -84,11 +83,11 @@ export const EXPORTER_KEYS: Readonly<Record<string, ReadonlySet<string>>> = {
 export const FORK_KEYS: Readonly<Record<string, string>> = {
   mappingCacheSize: "Petrel's cache of API discovery needs no setting",
   enablePprof: "Petrel has no pprof; its metrics are on port 2112",
-  eventsMetricsNamePrefix: "events become no metrics of their own yet; see petrel_events_total",
-  reasonFilter: "match `reason` and `kind` in the route instead",
-  threadKey: "messages are not put into threads yet",
-  completionCondition: "messages are not put into threads yet",
-  completionEmoji: "messages are not put into threads yet",
+  eventsMetricsNamePrefix: "put it under `prometheus:`, indented by two more",
+  reasonFilter: "put it under `prometheus:`, indented by two more",
+  threadKey: "put it under `slack:`, indented by two more",
+  completionCondition: "put it under `slack:`, indented by two more",
+  completionEmoji: "put it under `slack:`, indented by two more",
 };
 
 /** Top-level and receiver keys that have a meaning in Petrel's design and none in this version. */

@@ -286,7 +286,13 @@ const ROWS: readonly Row[] = [
     starts: false,
   },
   { name: "its misspelling", yaml: dump("kineis: { streamName: x }"), findings: ["4:5 warning alias-key"] },
-  { name: "prometheus", yaml: dump("prometheus: {}"), findings: ["4:5 error sink-not-available"], starts: false },
+  { name: "prometheus", yaml: dump("prometheus: {}"), findings: [] },
+  {
+    name: "prometheus as the exporter's example has it",
+    yaml: dump("prometheus: [Pod]\nreasonFilter: { Pod: [FailedMount] }"),
+    findings: ["4:17 error wrong-type", "5:5 warning fork-key"],
+    starts: false,
+  },
   { name: "two sinks", yaml: dump("stdout: {}\nwebhook: { endpoint: http://x }"), findings: ["4:5 error two-sinks"] },
   {
     name: "one name twice",
