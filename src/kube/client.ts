@@ -1,4 +1,4 @@
-/** GET requests to the API server: credentials, deadlines, errors with a meaning. */
+/** Requests to the API server: credentials, deadlines, errors with a meaning. */
 import type { Cell, Metrics } from "../metrics.ts";
 import { ConnectionError, createStreams, type HttpStream, type StreamRequest, type Take } from "../wire/http-stream.ts";
 import { proxiesOfEnvironment } from "../wire/proxy.ts";
@@ -37,10 +37,25 @@ export class ApiError extends Error {
 }
 
 /** Part of the metric's labels, so closed. */
-export type ApiVerb = "list" | "watch" | "get" | "discover";
+export type ApiVerb = "list" | "watch" | "get" | "discover" | "create" | "update" | "patch";
 
-export interface GetOptions {
+const METHODS: Readonly<Record<ApiVerb, string>> = {
+  list: "GET",
+  watch: "GET",
+  get: "GET",
+  discover: "GET",
+  create: "POST",
+  update: "PUT",
+  patch: "PATCH",
+};
+
+export interface ApiRequest {
   readonly verb: ApiVerb;
+  /**
+   * Sent as JSON; to `patch` as a JSON merge patch. What is created has a name of its own, so that nothing comes into
+   * being twice when the request is.
+   */
+  readonly body?: unknown;
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
   /** Default `application/json`. */
   readonly accept?: string;
@@ -65,9 +80,9 @@ export interface ApiClient {
   readonly server: string;
   readonly namespace: string;
   /** Resolves with the head of a 2xx answer; the body has no deadline but `signal`. Rejects with ApiError, or with the signal's reason. */
-  stream(path: string, options: GetOptions): Promise<ApiStream>;
+  stream(path: string, options: ApiRequest): Promise<ApiStream>;
   /** The JSON of a 2xx answer of at most `maxBytes` (default 4 MiB). Rejects with ApiError, or with the signal's reason. */
-  json(path: string, options: GetOptions & { readonly maxBytes?: number }): Promise<unknown>;
+  json(path: string, options: ApiRequest & { readonly maxBytes?: number }): Promise<unknown>;
   /** Closes idle connections. The client stays usable. */
   close(): void;
 }
@@ -115,13 +130,18 @@ export function createApiClient(credentials: Credentials, options: ApiClientOpti
   };
 
   const through = async (request: StreamRequest, proxy: string | undefined): Promise<HttpStream> => {
-    if (proxy === undefined && !proxyOfEnvironment(request.url)) return streams.get(request);
+    if (proxy === undefined && !proxyOfEnvironment(request.url)) return streams.send(request);
     via = ` through ${proxy === undefined ? "the proxy of the environment" : `the proxy ${new URL(proxy).host}`}`;
     proxied ??= (await import("./proxied.ts")).createProxied();
-    return proxied.get({ ...request, proxy });
+    return proxied.send({ ...request, proxy });
   };
 
-  const attempt = async (url: URL, request: GetOptions, signal: AbortSignal): Promise<HttpStream> => {
+  const attempt = async (
+    url: URL,
+    request: ApiRequest,
+    body: string | undefined,
+    signal: AbortSignal,
+  ): Promise<HttpStream> => {
     const { headers, tls, proxy } = await authorise(signal);
     const all = {
       ...headers,
@@ -129,8 +149,10 @@ export function createApiClient(credentials: Credentials, options: ApiClientOpti
       "accept-encoding": "identity",
       "user-agent": userAgent,
     };
+    const method = METHODS[request.verb];
+    const typed = body === undefined ? all : { ...all, "content-type": contentType(request.verb) };
     try {
-      const answer = await through({ url, headers: all, tls, signal }, proxy);
+      const answer = await through({ method, url, headers: typed, body, tls, signal }, proxy);
       count(request.verb, String(answer.status));
       return answer;
     } catch (error) {
@@ -139,11 +161,12 @@ export function createApiClient(credentials: Credentials, options: ApiClientOpti
     }
   };
 
-  const open = async (path: string, request: GetOptions): Promise<Opened> => {
+  const open = async (path: string, request: ApiRequest): Promise<Opened> => {
     const { verb, signal } = request;
     signal?.throwIfAborted();
     const url = new URL(`${credentials.server}${path}${queryText(request.query)}`);
     const timeoutMs = request.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+    const body = request.body === undefined ? undefined : JSON.stringify(request.body);
     const control = new AbortController();
     const abort = (): void => control.abort(signal?.reason);
     signal?.addEventListener("abort", abort, { once: true });
@@ -161,14 +184,15 @@ export function createApiClient(credentials: Credentials, options: ApiClientOpti
     const failure = (error: unknown): unknown => failureOf(error, control.signal, credentials.server + via);
 
     try {
-      let answer = await attempt(url, request, control.signal);
+      let answer = await attempt(url, request, body, control.signal);
       if (answer.status === 401) {
         // Read, so that the connection is free for the next attempt.
         await readText(answer, MAX_ERROR_BYTES);
         credentials.invalidate();
-        answer = await attempt(url, request, control.signal);
+        answer = await attempt(url, request, body, control.signal);
       }
-      if (answer.status < 200 || answer.status > 299) throw await statusError(answer, path, credentials.source);
+      if (answer.status < 200 || answer.status > 299)
+        throw await statusError(answer, `${METHODS[verb]} ${path}`, credentials.source);
       return { answer, timer, failure, close };
     } catch (error) {
       const cause = failure(error);
@@ -262,7 +286,7 @@ function explain({ code, message }: ConnectionError): string {
   }
 }
 
-async function statusError(answer: HttpStream, path: string, source: string): Promise<ApiError> {
+async function statusError(answer: HttpStream, doing: string, source: string): Promise<ApiError> {
   const { status } = answer;
   const text = (await readText(answer, MAX_ERROR_BYTES)) ?? "";
   let reason = "";
@@ -282,11 +306,16 @@ async function statusError(answer: HttpStream, path: string, source: string): Pr
   let hint = "";
   if (status === 401) hint = `; check the credentials (${source})`;
   else if (status < 400) hint = "; redirects are not followed: check server";
-  return new ApiError("status", `GET ${path}: HTTP ${status}${said === "" ? "" : `: ${excerpt(said)}`}${hint}`, {
+  return new ApiError("status", `${doing}: HTTP ${status}${said === "" ? "" : `: ${excerpt(said)}`}${hint}`, {
     status,
     reason,
     retryAfterMs,
   });
+}
+
+/** @see https://kubernetes.io/docs/reference/using-api/api-concepts/ (patch media types) */
+function contentType(verb: ApiVerb): string {
+  return verb === "patch" ? "application/merge-patch+json" : "application/json";
 }
 
 /** 401 too: the credentials may heal, as a rotated token does. */
@@ -301,7 +330,7 @@ function retryAfterOf(header: string | undefined): number | undefined {
   return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, 0), 86_400_000);
 }
 
-function queryText(query: GetOptions["query"]): string {
+function queryText(query: ApiRequest["query"]): string {
   if (query === undefined) return "";
   let text = "";
   for (const [key, value] of Object.entries(query)) {

@@ -9,7 +9,7 @@ export interface ProxiedRequest extends StreamRequest {
 
 export interface Proxied {
   /** As that of `Streams`. */
-  get(request: ProxiedRequest): Promise<HttpStream>;
+  send(request: ProxiedRequest): Promise<HttpStream>;
   close(): void;
 }
 
@@ -17,10 +17,12 @@ export function createProxied(): Proxied {
   // A pool of its own: a connection that a client certificate opened serves nobody else.
   const session = new Bun.FetchSession();
   return {
-    async get({ url, headers, tls, proxy, signal }) {
+    async send({ method = "GET", url, headers, body, tls, proxy, signal }) {
       const init: BunFetchRequestInit & { readonly timeout: false } = {
         session,
+        method,
         headers,
+        ...(body === undefined ? {} : { body }),
         // A redirect would carry the credentials to another server.
         redirect: "manual",
         signal,

@@ -59,6 +59,50 @@ test("sends path, query and headers, and gives the JSON", async () => {
   });
 });
 
+test("writes with the method and type of their verb, over the same connection, and errors name them", async () => {
+  const bodies: string[] = [];
+  using server = serveApi(async (request, url) => {
+    bodies.push(await request.text());
+    return url.pathname === "/bad" ? Response.json(STATUS, { status: 409 }) : Response.json({ done: true });
+  });
+  const client = clientFor(server.url);
+  const body = { text: "grüße", big: "x".repeat(300_000) };
+  for (const verb of ["create", "update", "patch"] as const) {
+    expect(await client.json("/good", { verb, body })).toEqual({ done: true });
+  }
+  expect(await client.json("/good", { verb: "get" })).toEqual({ done: true });
+  const error = await errorOf(client.json("/bad", { verb: "update", body: 1 }));
+  expect(error.message).toStartWith("PUT /bad: HTTP 409: ");
+  expect(error.status).toBe(409);
+  expect(server.requests.map(({ line, headers }) => `${line} ${headers.get("content-type")}`)).toEqual([
+    "POST /good application/json",
+    "PUT /good application/json",
+    "PATCH /good application/merge-patch+json",
+    "GET /good null",
+    "PUT /bad application/json",
+  ]);
+  expect(bodies).toEqual([...Array(3).fill(JSON.stringify(body)), "", "1"]);
+  expect(server.connections()).toBe(1);
+});
+
+test("writes through a proxy too", async () => {
+  using server = serveApi(async (request) => Response.json({ got: await request.json() }), { plain: true });
+  const proxy = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    fetch: (request) =>
+      fetch(request.url, { method: request.method, body: request.body, headers: request.headers, proxy: "" }),
+  });
+  try {
+    const client = clientFor(server.url, { tls: undefined, proxy: `http://127.0.0.1:${proxy.port}` });
+    expect(await client.json("/x", { verb: "update", body: { a: 1 } })).toEqual({ got: { a: 1 } });
+    expect(server.requests[0]?.line).toBe("PUT /x");
+    client.close();
+  } finally {
+    await proxy.stop(true);
+  }
+});
+
 test("one connection serves many requests, and errors do not cost it", async () => {
   using server = serveApi((_, url) =>
     url.pathname === "/bad" ? Response.json(STATUS, { status: 403 }) : Response.json({}),

@@ -9,7 +9,7 @@ const soon = () => AbortSignal.timeout(2_000);
 async function opened(answer: RawAnswer, signal = soon()): Promise<{ stream: HttpStream; [Symbol.dispose](): void }> {
   const server = rawServer(() => answer);
   const url = new URL(`http://127.0.0.1:${server.port}/x?y=1`);
-  const stream = await createStreams().get({ url, headers: { a: "b" }, tls: undefined, signal });
+  const stream = await createStreams().send({ url, headers: { a: "b" }, tls: undefined, signal });
   return { stream, [Symbol.dispose]: () => server[Symbol.dispose]() };
 }
 
@@ -89,7 +89,7 @@ test("a header value cannot end the header", async () => {
   const url = new URL(`http://127.0.0.1:${server.port}/`);
   const headers = { a: "b\r\nc: d" };
   const error = await createStreams()
-    .get({ url, headers, tls: undefined, signal: soon() })
+    .send({ url, headers, tls: undefined, signal: soon() })
     .catch((thrown: unknown) => thrown);
   expect(error).toBeInstanceOf(ConnectionError);
   expect(server.connections.accepted).toBe(0);
