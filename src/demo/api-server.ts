@@ -11,6 +11,7 @@ import type { AddressInfo } from "node:net";
 import { discover, type KnownObject, pathOf, RESOURCES } from "./discovery.ts";
 import { asEventsV1, createEventStore, type EventInput, type Stored } from "./event-store.ts";
 import { encodeToken, versionToList } from "./list-version.ts";
+import { createObjectStore, type ObjectStore } from "./objects.ts";
 import { fieldSelector, labelSelector, type Selector, SelectorError } from "./selectors.ts";
 import * as status from "./status.ts";
 import { bookmark, line, lineOf, objectOf, type Watched } from "./watch-lines.ts";
@@ -35,6 +36,7 @@ export interface ApiServerOptions {
 }
 
 export interface SeenRequest {
+  readonly method: string;
   readonly path: string;
   readonly query: Readonly<Record<string, string>>;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
@@ -48,6 +50,8 @@ export interface ApiServer {
   readonly watches: number;
   /** The last 1,000 requests. */
   readonly requests: readonly SeenRequest[];
+  /** Leases and ConfigMaps. */
+  readonly objects: ObjectStore;
   /** Creates the event, or replaces the one of that namespace and name. Returns it as stored. */
   put(event: EventInput): Stored;
   /** Merges fields into an event. Throws when there is none. */
@@ -94,6 +98,8 @@ interface Watch extends Watched {
 /** A body ready to be sent. */
 interface Document {
   readonly body: string;
+  /** 201 and not 200. */
+  readonly created?: boolean;
   readonly type?: string;
   readonly gzip?: boolean;
 }
@@ -118,10 +124,12 @@ export async function createApiServer(options: ApiServerOptions = {}): Promise<A
   let trickleBytes = 0;
   let trickleTimer: NodeJS.Timeout | undefined;
 
+  const now = options.now ?? Date.now;
+  const uid = options.uid ?? (() => crypto.randomUUID());
   const store = createEventStore({
-    now: options.now ?? Date.now,
+    now,
     ttlMs: options.ttlMs ?? 3_600_000,
-    uid: options.uid ?? (() => crypto.randomUUID()),
+    uid,
     firstVersion: options.firstVersion ?? 1_000,
     written(change) {
       if (muted) return;
@@ -131,6 +139,8 @@ export async function createApiServer(options: ApiServerOptions = {}): Promise<A
       }
     },
   });
+
+  const kept = createObjectStore({ next: store.next, now, uid });
 
   function write(watch: Watch, data: string | Uint8Array): void {
     if (watch.frozen) return;
@@ -226,11 +236,16 @@ export async function createApiServer(options: ApiServerOptions = {}): Promise<A
     return { body, gzip: body.length > GZIP_FROM };
   }
 
-  function answer(request: IncomingMessage, response: ServerResponse): Document | status.Status | undefined {
+  function answer(
+    request: IncomingMessage,
+    response: ServerResponse,
+    sent: string,
+  ): Document | status.Status | undefined {
     const url = new URL(request.url ?? "/", "http://localhost");
     const query = url.searchParams;
     const path = url.pathname;
-    const seen = { path, query: Object.fromEntries(query), headers: request.headers };
+    const method = request.method ?? "GET";
+    const seen = { method, path, query: Object.fromEntries(query), headers: request.headers };
     if (requests.push(seen) > KEPT_REQUESTS) requests.shift();
     if (hanging) return undefined;
     const failure = failures.find((one) => one.left > 0 && path.includes(one.path));
@@ -241,7 +256,11 @@ export async function createApiServer(options: ApiServerOptions = {}): Promise<A
     const intercepted = interceptor?.(seen);
     if (intercepted) return intercepted;
     if (token !== undefined && request.headers.authorization !== `Bearer ${token}`) return status.unauthorized;
-    if (request.method !== "GET") return status.methodNotAllowed;
+    const object = kept.answer({ method, path, body: sent === "" ? undefined : parsed(sent) });
+    if (object) {
+      return "refused" in object ? object.refused : { body: JSON.stringify(object.body), created: object.code === 201 };
+    }
+    if (method !== "GET") return status.methodNotAllowed;
     store.expire();
     const events = EVENTS_PATH.exec(path);
     if (events) return answerEvents(response, query, events);
@@ -253,11 +272,11 @@ export async function createApiServer(options: ApiServerOptions = {}): Promise<A
     });
     if (discovered === "unavailable") return status.unavailable;
     if (discovered) return { body: JSON.stringify(discovered.body), type: discovered.type };
-    const object = objects.get(path);
-    if (!object) return missing(path);
+    const known = objects.get(path);
+    if (!known) return missing(path);
     const partial = (request.headers.accept ?? "").includes("as=PartialObjectMetadata");
     const kind = partial ? { kind: "PartialObjectMetadata", apiVersion: "meta.k8s.io/v1" } : {};
-    return { body: JSON.stringify({ ...object, ...kind }) };
+    return { body: JSON.stringify({ ...known, ...kind }) };
   }
 
   function answerEvents(
@@ -283,9 +302,12 @@ export async function createApiServer(options: ApiServerOptions = {}): Promise<A
   }
 
   const listener: RequestListener = (request, response) => {
-    request.resume();
-    const answered = answer(request, response);
-    if (answered) send(response, answered, /\bgzip\b/.test(request.headers["accept-encoding"] ?? ""));
+    const parts: Buffer[] = [];
+    request.on("data", (part: Buffer) => parts.push(part));
+    request.on("end", () => {
+      const answered = answer(request, response, Buffer.concat(parts).toString());
+      if (answered) send(response, answered, /\bgzip\b/.test(request.headers["accept-encoding"] ?? ""));
+    });
   };
   const tls = options.tls;
   const server = tls
@@ -306,6 +328,7 @@ export async function createApiServer(options: ApiServerOptions = {}): Promise<A
       return watches.size;
     },
     requests,
+    objects: kept,
     put: (event) => store.put(event),
     update(namespace, name, fields) {
       const before = store.get(`${namespace}/${name}`);
@@ -391,6 +414,15 @@ export function namespaceObject(name: string, uid: string): KnownObject {
   };
 }
 
+/** Undefined for what is no JSON. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
 /** 404 in the words that belong to the path. */
 function missing(path: string): status.Status {
   const match = /^\/(?:api\/v1|apis\/([^/]+)\/[^/]+)(?:\/namespaces\/[^/]+)?\/([^/]+)\/([^/]+)$/.exec(path);
@@ -407,7 +439,7 @@ function send(response: ServerResponse, answer: Document | status.Status, gzip: 
     return;
   }
   const zipped = gzip && answer.gzip === true;
-  response.writeHead(200, {
+  response.writeHead(answer.created ? 201 : 200, {
     "Content-Type": answer.type ?? "application/json",
     ...(zipped ? { "Content-Encoding": "gzip" } : {}),
   });

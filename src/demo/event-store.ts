@@ -45,6 +45,8 @@ export interface Change {
 export interface EventStore {
   readonly version: number;
   readonly compacted: number;
+  /** A version for a write of something else: all that is in one etcd shares one sequence. */
+  next(): number;
   /** Creates, or replaces the event of that name; uid and creationTimestamp stay. */
   put(input: EventInput): Stored;
   get(key: string): Stored | undefined;
@@ -109,6 +111,7 @@ export function createEventStore(options: {
     get compacted() {
       return compacted;
     },
+    next: () => ++version,
     put(input) {
       expire();
       const now = options.now();
