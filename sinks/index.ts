@@ -11,6 +11,7 @@ const SINKS: Readonly<Record<string, Load>> = {
   eventbridge: () => import("./eventbridge.ts"),
   file: () => import("./file.ts"),
   firehose: () => import("./firehose.ts"),
+  gotify: () => import("./gotify.ts"),
   grafana: () => import("./grafana.ts"),
   inMemory: () => import("./in-memory.ts"),
   influxdb: () => import("./influxdb.ts"),
