@@ -163,6 +163,7 @@ describe("Petrel's own", () => {
       "petrel_events_unmatched_total counter",
       "petrel_lookup_answers_total counter",
       "petrel_dead_letters_forgotten_total counter",
+      "petrel_dead_letters_unwritten_total counter",
       "petrel_events_failed_total counter",
       "petrel_receiver_up gauge",
       "petrel_events_delivered_total counter",

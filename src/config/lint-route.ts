@@ -1,5 +1,6 @@
 /** Routes and rules that do something else than they say. */
 import { type Decoder, type Path, pathKey } from "./decoder.ts";
+import { deadLetterReceivers } from "./lint-dead-letters.ts";
 import { lintNever } from "./lint-never.ts";
 import { nearest } from "./nearest.ts";
 import type { ReadReceiver } from "./receivers.ts";
@@ -190,7 +191,11 @@ function contradiction(silent: readonly number[], conditions: readonly Condition
   return undefined;
 }
 
-function lintUses(uses: readonly Use[], receivers: readonly ReadReceiver[], { findings, compat }: Decoder): void {
+function lintUses(
+  uses: readonly Use[],
+  receivers: readonly ReadReceiver[],
+  { findings, compat, nodes }: Decoder,
+): void {
   const names = receivers.map(({ name }) => name);
   const misspelt = new Set<string>();
   for (const [index, { receiver, at, conditions }] of uses.entries()) {
@@ -222,7 +227,7 @@ function lintUses(uses: readonly Use[], receivers: readonly ReadReceiver[], { fi
       hint: "let one rule cover both, or make their conditions exclude each other",
     });
   }
-  const used = new Set(uses.map(({ receiver }) => receiver));
+  const used = new Set([...uses.map(({ receiver }) => receiver), ...deadLetterReceivers(nodes)]);
   if (uses.length === 0) return;
   for (const { name, at } of receivers) {
     // One mistake is said once.

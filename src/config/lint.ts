@@ -1,5 +1,6 @@
 /** What is accepted and surely not meant: findings that no schema can make. */
 import { type Decoder, type Path, pathKey } from "./decoder.ts";
+import { lintDeadLetters } from "./lint-dead-letters.ts";
 import { lintPattern } from "./lint-patterns.ts";
 import { lintRoute } from "./lint-route.ts";
 import { lintSink } from "./lint-sinks.ts";
@@ -31,6 +32,10 @@ export function lint(linted: Linted): void {
   lintOwnKeys(linted);
   if (linted.keys.has("route")) lintRoute(linted.route, linted.receivers, decoder);
   for (const receiver of linted.receivers) lintSink(receiver, decoder);
+  lintDeadLetters(
+    linted.receivers.map(({ name }) => name),
+    decoder,
+  );
 }
 
 function lintTop({ root, keys, receivers, decoder: { findings } }: Linted): void {

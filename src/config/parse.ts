@@ -231,7 +231,18 @@ function assemble(
 ): Config {
   const receivers = read.flatMap(({ config }) => (config ? [config] : []));
   const names = new Set(receivers.map(({ name }) => name));
-  const { namespace, namespaces, cacheTTL, lookupTimeout, shutdownTimeout, sidecar, dedup, throttle, ...rest } = top;
+  const {
+    namespace,
+    namespaces,
+    cacheTTL,
+    lookupTimeout,
+    shutdownTimeout,
+    sidecar,
+    dedup,
+    throttle,
+    deadLetter,
+    ...rest
+  } = top;
   const own = sidecar && readSidecar(sidecar, options, decoder);
   return {
     ...rest,
@@ -241,6 +252,7 @@ function assemble(
     lookupTimeoutMs: lookupTimeout,
     shutdownTimeoutMs: shutdownTimeout,
     ...gatesOf({ dedup, throttle }),
+    ...(deadLetter && { deadLetter }),
     ...(own && { sidecar: own }),
     route: placeRoute(route, ["route"], names, decoder),
     receivers,

@@ -94,7 +94,6 @@ export const FORK_KEYS: Readonly<Record<string, string>> = {
 export const LATER_KEYS: ReadonlySet<string> = new Set([
   "state",
   "checkpoint",
-  "deadLetter",
   "sources",
   "secrets",
   "order",

@@ -222,7 +222,7 @@ function assemble(
     hint: `receiver \`${name}\` is left out until this is mended`,
   });
   if (!keys || !settings) return { name, at };
-  const { batch, timeout, retry, maxAge, concurrency, rateLimit, updates, language } = keys;
+  const { batch, timeout, retry, maxAge, concurrency, rateLimit, updates, deadLetter, language } = keys;
 
   return {
     name,
@@ -245,6 +245,7 @@ function assemble(
       ...(maxAge !== undefined && { maxAgeMs: maxAge }),
       ...(updates !== undefined && { updates: typeof updates === "string" ? updates : { everyMs: updates.every } }),
       ...gatesOf(keys),
+      ...(deadLetter && { deadLetter }),
       ...(language !== "go" && { language }),
       at: decoder.findings.position(at),
     },

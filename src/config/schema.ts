@@ -81,6 +81,25 @@ export const routeSchema = z
   })
   .meta({ id: "route", description: "A node of the route tree." });
 
+const deadLetter = (about: string) =>
+  z
+    .strictObject({
+      file: z
+        .string()
+        .min(1)
+        .optional()
+        .describe("A file that gets a line of JSON for each; put aside at 100 MiB, and five of those kept.")
+        .meta({ examples: ["/var/log/petrel/dead-letters.json"] }),
+      receiver: z
+        .string()
+        .min(1)
+        .optional()
+        .describe("Name of a receiver that they are sent to; what it takes is kept no longer.")
+        .meta({ examples: ["archive"] }),
+    })
+    .optional()
+    .describe(about);
+
 /** What every receiver has beside its sink's own keys. */
 export const receiverSchema = z.strictObject({
   name: z
@@ -114,6 +133,7 @@ export const receiverSchema = z.strictObject({
       "What of an event that occurs again is delivered: `all` of it, its `first` occurrence, the `latest` of those that wait, the 1st, 2nd, 4th, 8th … (`countDoubles`), or one per time (`{ every: 10m }`). Default: all; countDoubles where people read.",
     ),
   ...gateKeys,
+  deadLetter: deadLetter("Instead of the top level's: what happens to events that this receiver refuses for good."),
   language: z
     .enum(["go", "eta"])
     .default("go")
@@ -217,6 +237,9 @@ export const topSchema = z.strictObject({
     .prefault({})
     .describe("What may wait for slow receivers. When it is full, the oldest event goes, and is counted."),
   ...gateKeys,
+  deadLetter: deadLetter(
+    "What happens to events that a receiver refuses for good, beside that they are kept for `petrel dlq`.",
+  ),
   shutdownTimeout: fields.duration().prefault("25s").describe("How long a stop waits for what is under way."),
   template: z
     .strictObject({

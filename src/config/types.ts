@@ -1,6 +1,7 @@
 /** The config after validation: plain data that crosses a process border as JSON. Templates, patterns and secrets are still text. */
 import type { Finding } from "../errors.ts";
 import type { Level, LogFormat } from "../logger.ts";
+import type { DeadLetterConfig } from "../pipeline/dead-letter-office.ts";
 import type { GateConfig } from "../pipeline/gates.ts";
 import type { Updates } from "../pipeline/updates.ts";
 import type { Language } from "../sink.ts";
@@ -68,6 +69,8 @@ export interface ReceiverConfig extends GateConfig {
   /** Events older than this when their turn comes are dropped (`stale`). */
   readonly maxAgeMs?: number;
   readonly updates?: Updates;
+  /** Absent: what the top level says. */
+  readonly deadLetter?: DeadLetterConfig;
   /** Of its templates. Absent: Go templates. */
   readonly language?: Language;
   readonly at: Position;
@@ -113,6 +116,8 @@ export interface Config extends GateConfig {
   readonly metricsNamePrefix: string;
   readonly leaderElection: { readonly enabled: boolean; readonly leaderElectionID: string };
   readonly buffer: { readonly events: number; readonly bytes: number };
+  /** Of receivers that have none of their own. */
+  readonly deadLetter?: DeadLetterConfig;
   readonly shutdownTimeoutMs: number;
   readonly template: TemplateSettings;
   readonly compat: "exporter" | "none";

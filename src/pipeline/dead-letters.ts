@@ -123,11 +123,15 @@ export function createDeadLetters(options: DeadLettersOptions): DeadLetters {
 
 type Looked = Pick<InvolvedObject, "labels" | "annotations" | "ownerReferences" | "deleted">;
 
-/** What the event knows of its object that came by a look-up, or with it; undefined: nothing. */
-export function lookedUp({ involvedObject }: Event): string | undefined {
-  const { labels, annotations, ownerReferences, deleted } = involvedObject;
-  if (labels === undefined && annotations === undefined && ownerReferences === undefined && !deleted) return undefined;
-  return JSON.stringify({ labels, annotations, ownerReferences, deleted });
+/** What of a letter is the event's: its id, `raw` as it came, and what it knows of its object. */
+export function refusedEvent(event: Event, raw: Uint8Array): Pick<RefusedEvent, "eventId" | "event" | "object"> {
+  const { labels, annotations, ownerReferences, deleted } = event.involvedObject;
+  const known = labels !== undefined || annotations !== undefined || ownerReferences !== undefined || deleted;
+  return {
+    eventId: event.id,
+    event: raw,
+    ...(known && { object: JSON.stringify({ labels, annotations, ownerReferences, deleted }) }),
+  };
 }
 
 /** The event as the receiver was given it. Throws what {@link normalise} throws, and SyntaxError. */

@@ -65,8 +65,9 @@ export function createMeters(metrics: Metrics): Meters {
     own: metrics.counter("petrel_events_received_total", "Events taken in, by how they came.", { kind: "own" }),
     forgotten: metrics.counter(
       "petrel_dead_letters_forgotten_total",
-      "Dead letters that newer ones pushed out before anybody removed them.",
+      "Dead letters that newer ones pushed out before anybody removed them, or that could not be kept.",
     ),
+    unwritten: metrics.counter("petrel_dead_letters_unwritten_total", "Dead letters that did not get into their file."),
     lookups,
 
     receiver(receiver, sink) {
@@ -154,6 +155,8 @@ export function registerBacklog(
 ): void {
   metrics.read("gauge", "petrel_buffer_events", "Events in the buffer.", () => status().events);
   metrics.read("gauge", "petrel_buffer_bytes", "Bytes of the events in the buffer.", () => status().bytes);
+  metrics.read("gauge", "petrel_dead_letters", "Dead letters that are kept.", () => status().deadLetters.count);
+  metrics.read("gauge", "petrel_dead_letters_bytes", "Bytes of them.", () => status().deadLetters.bytes);
   receivers.forEach(({ name, sink }, index) => {
     const labels = { receiver: name, sink };
     const backlog = () => status().receivers[index]?.backlog ?? 0;

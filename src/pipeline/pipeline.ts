@@ -1,6 +1,5 @@
 /** The way of an event through one Petrel: gates, log, cursors, receivers. Wiring, and nothing but wiring. */
 import type { Config, ReceiverConfig } from "../config/types.ts";
-import type { DeliveryError } from "../errors.ts";
 import type { Event, InvolvedObject, ObjectReference } from "../event.ts";
 import type { Change, DiscardReason } from "../kube/watch.ts";
 import type { Logger } from "../logger.ts";
@@ -10,7 +9,8 @@ import { exporterSeenMs, normalise, withObjectMetadata } from "../normalise.ts";
 import type { CompileTemplate } from "../payload.ts";
 import type { SinkDefinition, Store } from "../sink.ts";
 import { createSinkContext } from "./context.ts";
-import { createDeadLetters, type DeadLetters, lookedUp, MEMORY_LIMITS } from "./dead-letters.ts";
+import { createDeadLetterOffice, type DeadLetterMeters, type DeadLetterOffice } from "./dead-letter-office.ts";
+import { createDeadLetters, type DeadLetters, MEMORY_LIMITS, refusedEvent } from "./dead-letters.ts";
 import { planEnrichment } from "./enrichment.ts";
 import { createGate, createSeen, identityOf } from "./gates.ts";
 import { createLog, type Entry, OWN_WATCH } from "./log.ts";
@@ -31,15 +31,13 @@ export type Found = Pick<InvolvedObject, "labels" | "annotations" | "ownerRefere
 /** Answers at once what it knows; undefined: nothing could be found out. Never rejects. */
 export type Lookup = (object: ObjectReference) => Found | undefined | Promise<Found | undefined>;
 
-export interface PipelineMeters {
+export interface PipelineMeters extends DeadLetterMeters {
   readonly received: Readonly<Record<Change, Cell>>;
   readonly discarded: Readonly<Record<DiscardReason, Cell>>;
   /** Events of Petrel's own. */
   readonly own: Cell;
   /** Events that no rule sent anywhere. */
   readonly unmatched: Cell;
-  /** Dead letters that were pushed out by newer ones. */
-  readonly forgotten: Cell;
   receiver(name: string, sink: string): ReceiverMeters;
 }
 
@@ -66,6 +64,7 @@ export interface PipelineOptions {
 export interface PipelineStatus {
   readonly events: number;
   readonly bytes: number;
+  readonly deadLetters: { readonly count: number; readonly bytes: number };
   readonly receivers: readonly (ReceiverStatus & {
     /**
      * Per watch, the resourceVersion up to which everything was acknowledged, as of what the log holds; NaN before the
@@ -77,9 +76,7 @@ export interface PipelineStatus {
 
 export interface Pipeline {
   /** What receivers refused for good. */
-  readonly deadLetters: DeadLetters;
-  /** Sends an event to one receiver, beside the log; as {@link Receiver.redeliver}. Undefined: no receiver has this name. */
-  redeliver(receiver: string, event: Event): Promise<DeliveryError | undefined> | undefined;
+  readonly deadLetters: DeadLetterOffice;
   /** Takes an event; `bytes` (the watch line or the event's JSON) are copied. `event`: the same, if it is parsed already. */
   receive(watch: number, bytes: Uint8Array, change: Change, version: number, identity: number, event?: Event): void;
   /** A promise while receivers that take events are so far behind that a source which can wait should. */
@@ -108,7 +105,14 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
   const enrichment = planEnrichment(config, (sink) => options.sinks.get(sink)?.wholeEvent ?? true);
   const seen = createSeen();
   const maxAgeMs = config.maxEventAgeSeconds * 1_000;
-  const deadLetters = options.deadLetters ?? createDeadLetters({ ...MEMORY_LIMITS, forgotten: meters.forgotten });
+  const office = createDeadLetterOffice({
+    letters: options.deadLetters ?? createDeadLetters({ ...MEMORY_LIMITS, forgotten: meters.forgotten }),
+    logger,
+    meters,
+    normalise: config,
+    redeliver: (name, event) => receivers.find((receiver) => receiver.name === name)?.redeliver(event),
+    now: options.now,
+  });
   const receivers: Receiver[] = [];
   const gate = createGate(config);
   const telling: Telling[] = gate ? [{ gate, scope: "", announce: (input) => announce(input) }] : [];
@@ -348,24 +352,10 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
           },
           acknowledged,
           deadLetter(event, reason, message, attempts, seq) {
-            const object = lookedUp(event);
-            const letter = deadLetters.add({
-              receiver: settings.name,
-              eventId: event.id,
-              // An entry on its way may have been pushed out of the log: then what the receiver was given.
-              event: seq >= log.tail && seq < log.head ? log.raw(seq).slice() : Buffer.from(JSON.stringify(event)),
-              ...(object !== undefined && { object }),
-              reason,
-              message,
-              at: options.now(),
-              attempts,
-            });
-            scoped.error("an event is refused for good", {
-              event: event.id,
-              reason,
-              error: message,
-              deadLetter: letter,
-            });
+            // An entry on its way may have been pushed out of the log: then what the receiver was given.
+            const raw = seq >= log.tail && seq < log.head ? log.raw(seq).slice() : Buffer.from(JSON.stringify(event));
+            const letter = { receiver: settings.name, reason, message, at: options.now(), attempts };
+            office.take({ ...letter, ...refusedEvent(event, raw) }, settings.deadLetter ?? config.deadLetter, scoped);
           },
           now: options.now,
           random: options.random,
@@ -378,8 +368,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
   const housekeeping = setInterval(() => log.shrink(), 10_000);
 
   return {
-    deadLetters,
-    redeliver: (name, event) => receivers.find((receiver) => receiver.name === name)?.redeliver(event),
+    deadLetters: office,
     receive(watch, bytes, change, version, identity, parsed) {
       if (compat && change === "modified") {
         meters.discarded.modified.value++;
@@ -412,6 +401,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     status: () => ({
       events: log.head - log.tail,
       bytes: log.bytes,
+      deadLetters: { count: office.letters.count, bytes: office.letters.bytes },
       receivers: receivers.map((receiver) => ({ ...receiver.status(), positions: positionsFrom(receiver.low()) })),
     }),
     stuck() {
@@ -432,12 +422,14 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     async stop() {
       clearInterval(housekeeping);
       summaries.stop();
-      return await Promise.all(
+      const stopped = await Promise.all(
         receivers.map(async (receiver) => {
           const { name, lastError } = receiver.status();
           return { name, left: await receiver.stop(), lastError };
         }),
       );
+      await office.stop();
+      return stopped;
     },
   };
 }

@@ -469,6 +469,21 @@ const ROWS: readonly Row[] = [
   },
   { name: "second colon", yaml: `clusterName: a: b\n${REST}`, findings: ["1:15 error unquoted-colon"], starts: false },
   { name: "open quote", yaml: `${REST}x-a: "b\n`, findings: ["8:1 error yaml"], starts: false },
+  {
+    name: "dead letters to nobody",
+    yaml: `deadLetter: { receiver: dmup }\n${REST}    deadLetter:\n      receiver: other\n`,
+    findings: ["1:25 error undefined-receiver", "9:17 error undefined-receiver"],
+  },
+  {
+    name: "dead letters to oneself",
+    yaml: `${REST}    deadLetter: { receiver: dump }\n`,
+    findings: ["7:29 warning dead-letter-circle"],
+  },
+  {
+    name: "a receiver for dead letters alone",
+    yaml: `deadLetter: { receiver: attic }\n${REST}  - name: attic\n    stdout: {}\n`,
+    findings: [],
+  },
   { name: "second document", yaml: `${REST}---\nfoo: {{\n`, findings: ["7:1 warning several-documents"] },
   { name: "a list", yaml: "- a\n", findings: ["1:1 error wrong-type"], starts: false },
   { name: "an alias to itself", yaml: `x-a: &a [*a]\n${REST}`, findings: ["1:10 error yaml-alias"], starts: false },

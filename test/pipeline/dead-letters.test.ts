@@ -1,4 +1,8 @@
+import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { normalise, withObjectMetadata } from "../../src/normalise.ts";
 import {
   createDeadLetters,
@@ -6,14 +10,18 @@ import {
   type DeadLettersOptions,
   eventOfLetter,
   letterBytes,
-  lookedUp,
   type RefusedEvent,
+  refusedEvent,
   shownLetter,
 } from "../../src/pipeline/dead-letters.ts";
+import { openDeadLetters } from "../../src/pipeline/dead-letters-journal.ts";
 
 const STORES: Readonly<Record<string, (options: DeadLettersOptions) => DeadLetters>> = {
   memory: createDeadLetters,
+  "the journal": (options) => openDeadLetters(new Database(":memory:"), options),
 };
+
+const LIMITS = { maxCount: 100, maxBytes: 1_000_000 };
 
 const aLetter = (changes: Partial<RefusedEvent> = {}): RefusedEvent => ({
   receiver: "alerts",
@@ -31,7 +39,7 @@ const aLetter = (changes: Partial<RefusedEvent> = {}): RefusedEvent => ({
 describe.each(Object.entries(STORES))("dead letters in %s", (_, open) => {
   const aStore = (limits: Partial<DeadLettersOptions> = {}) => {
     const forgotten = { value: 0 };
-    return { forgotten, letters: open({ maxCount: 100, maxBytes: 1_000_000, forgotten, ...limits }) };
+    return { forgotten, letters: open({ ...LIMITS, forgotten, ...limits }) };
   };
 
   test("are found by id and by receiver, oldest first, page by page", () => {
@@ -109,9 +117,7 @@ test.each([
   ["events.k8s.io/v1", NEW_STYLE, NEW_STYLE],
 ])("an event comes out of its letter as the receiver was given it: %s", (_, stored, input) => {
   const event = withObjectMetadata({ ...normalise(input), id: "another-id" }, FOUND);
-  const object = lookedUp(event);
-  expect(object).toBeDefined();
-  const letter = aLetter({ eventId: event.id, event: Buffer.from(JSON.stringify(stored)), ...(object && { object }) });
+  const letter = aLetter(refusedEvent(event, Buffer.from(JSON.stringify(stored))));
   expect(eventOfLetter(letter)).toEqual(event);
   // What is shown can be fed to every command that reads events.
   const { event: shown, ...rest } = shownLetter({ ...letter, id: 1 });
@@ -129,4 +135,51 @@ test.each([
 
 test("what is no JSON any more is shown as text", () => {
   expect(shownLetter({ ...aLetter({ event: Buffer.from("{torn") }), id: 1 }).event).toEqual({ text: "{torn" });
+});
+
+describe("the journal", () => {
+  test("keeps them beyond the process, each id used once, and its counts right", () => {
+    const folder = mkdtempSync(join(tmpdir(), "petrel-dlq-"));
+    try {
+      const path = join(folder, "j.sqlite");
+      const forgotten = { value: 0 };
+      const first = new Database(path, { create: true });
+      const letters = openDeadLetters(first, { ...LIMITS, forgotten });
+      const ids = [letters.add(aLetter()), letters.add(aLetter({ eventId: "two" }))];
+      const { bytes } = letters;
+      letters.remove(ids[1] ?? 0);
+      const gone = bytes - letters.bytes;
+      first.close();
+
+      const second = new Database(path);
+      const again = openDeadLetters(second, { ...LIMITS, forgotten });
+      expect([again.count, again.bytes]).toEqual([1, bytes - gone]);
+      expect(again.list({ limit: 9 })).toEqual([
+        { ...aLetter(), id: ids[0] ?? 0, event: new Uint8Array(aLetter().event) },
+      ]);
+      expect(again.add(aLetter())).toBe(3);
+      second.close();
+
+      const reader = new Database(path, { readonly: true });
+      expect(openDeadLetters(reader, { ...LIMITS, forgotten }).count).toBe(2);
+      reader.close();
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  test("leaves transactions to whoever has the database", () => {
+    const db = new Database(":memory:");
+    const forgotten = { value: 0 };
+    const letters = openDeadLetters(db, { maxCount: 2, maxBytes: 1_000_000, forgotten });
+    db.run("BEGIN");
+    letters.add(aLetter());
+    letters.add(aLetter());
+    db.run("ROLLBACK");
+    // What was rolled back is counted until it matters, and then no longer.
+    letters.add(aLetter({ eventId: "kept" }));
+    expect([letters.count, forgotten.value]).toEqual([1, 0]);
+    expect(letters.list({ limit: 9 }).map(({ eventId }) => eventId)).toEqual(["kept"]);
+    db.close();
+  });
 });

@@ -4,7 +4,6 @@ import { DeliveryError } from "../../src/errors.ts";
 import { createLogger } from "../../src/logger.ts";
 import { createMetrics } from "../../src/metrics.ts";
 import { normalise } from "../../src/normalise.ts";
-import { eventOfLetter } from "../../src/pipeline/dead-letters.ts";
 import { identityOf } from "../../src/pipeline/gates.ts";
 import { createMeters } from "../../src/pipeline/meters.ts";
 import { createPipeline, type Lookup } from "../../src/pipeline/pipeline.ts";
@@ -319,8 +318,8 @@ describe("refused for good", () => {
       { config: { omitLookup: false }, lookup: () => ({ labels: { app: "web" }, deleted: false }) },
     );
     put("a");
-    await eventually("a dead letter", () => pipeline.deadLetters.count === 1);
-    const [letter] = pipeline.deadLetters.list({ limit: 10 });
+    await eventually("a dead letter", () => pipeline.deadLetters.letters.count === 1);
+    const [letter] = pipeline.deadLetters.letters.list({ limit: 10 });
     expect(letter).toMatchObject({
       receiver: "picky",
       eventId: "e1.1",
@@ -331,16 +330,17 @@ describe("refused for good", () => {
     });
     expect(JSON.parse(Buffer.from(letter?.event ?? "").toString())).toMatchObject({ reason: "a" });
     expect(meters.receiver("picky", "picky").dropped.refused.value).toBe(1);
-    if (!letter) throw new Error("no letter");
-    const event = eventOfLetter(letter);
-    expect((await pipeline.redeliver("picky", event))?.reason).toBe("rejected");
+    const id = letter?.id ?? 0;
+    expect(await pipeline.deadLetters.send(id)).toBe("refused");
+    expect(pipeline.deadLetters.letters.get(id)?.attempts).toBe(2);
+    expect(await pipeline.deadLetters.send(id, "nobody")).toBe("no-receiver");
     refusing = false;
-    expect(await pipeline.redeliver("picky", event)).toBeUndefined();
+    expect(await pipeline.deadLetters.send(id)).toBe("delivered");
+    expect(await pipeline.deadLetters.send(id)).toBe("gone");
     expect(events("picky").map(({ id, involvedObject }) => [id, involvedObject.labels])).toEqual([
       ["e1.1", { app: "web" }],
     ]);
-    expect(pipeline.redeliver("nobody", event)).toBeUndefined();
-    expect(pipeline.deadLetters.count).toBe(1);
+    expect(pipeline.status().deadLetters).toEqual({ count: 0, bytes: 0 });
     await pipeline.stop();
   });
 });

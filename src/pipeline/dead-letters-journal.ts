@@ -1,0 +1,117 @@
+/** Dead letters in the journal: they outlive the process. */
+import type { Database } from "bun:sqlite";
+import { type DeadLetter, type DeadLetters, type DeadLettersOptions, letterBytes } from "./dead-letters.ts";
+
+export const JOURNAL_LIMITS = { maxCount: 100_000, maxBytes: 64 * 1024 * 1024 } as const;
+
+/** Of a later change of the table: `IF NOT EXISTS` leaves one that is there as it is. */
+const SCHEMA = `
+CREATE TABLE IF NOT EXISTS dead_letters (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  receiver TEXT NOT NULL,
+  event_id TEXT NOT NULL,
+  event BLOB NOT NULL,
+  object TEXT,
+  reason TEXT NOT NULL,
+  message TEXT NOT NULL,
+  at REAL NOT NULL,
+  attempts INTEGER NOT NULL,
+  bytes INTEGER NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS dead_letters_by_receiver ON dead_letters (receiver, id);
+`;
+
+interface Row {
+  readonly id: number;
+  readonly receiver: string;
+  readonly event_id: string;
+  readonly event: Uint8Array;
+  readonly object: string | null;
+  readonly reason: string;
+  readonly message: string;
+  readonly at: number;
+  readonly attempts: number;
+}
+
+/**
+ * In the table `dead_letters` of a database that somebody else opens, closes and commits: no transaction is begun here,
+ * so that a letter becomes durable together with the position that passed its event. Whatever SQLite throws (a full
+ * disk, a locked file) goes to the caller.
+ */
+export function openDeadLetters(db: Database, options: DeadLettersOptions): DeadLetters {
+  // The table of a database that may only be read is there, or there is nothing to read.
+  db.run(SCHEMA);
+  const insert = db.prepare(
+    "INSERT INTO dead_letters (receiver, event_id, event, object, reason, message, at, attempts, bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+  );
+  const sums = db.prepare<{ count: number; bytes: number }, []>(
+    "SELECT count(*) AS count, coalesce(sum(bytes), 0) AS bytes FROM dead_letters",
+  );
+  const all = db.prepare<Row, [number, number]>("SELECT * FROM dead_letters WHERE id > ? ORDER BY id LIMIT ?");
+  const ofOne = db.prepare<Row, [string, number, number]>(
+    "SELECT * FROM dead_letters WHERE receiver = ? AND id > ? ORDER BY id LIMIT ?",
+  );
+  const one = db.prepare<Row, [number]>("SELECT * FROM dead_letters WHERE id = ?");
+  const size = db.prepare<{ bytes: number }, [number]>("SELECT bytes FROM dead_letters WHERE id = ?");
+  const oldest = db.prepare<{ id: number }, []>("SELECT id FROM dead_letters ORDER BY id LIMIT 1");
+  const change = db.prepare(
+    "UPDATE dead_letters SET reason = ?, message = ?, at = ?, attempts = ?, bytes = ? WHERE id = ?",
+  );
+  const erase = db.prepare("DELETE FROM dead_letters WHERE id = ?");
+  let { count, bytes } = sums.get() ?? { count: 0, bytes: 0 };
+  /** The number that was given last. */
+  let last = 0;
+
+  function remove(id: number): boolean {
+    const known = size.get(id);
+    if (known === null) return false;
+    erase.run(id);
+    count -= 1;
+    bytes -= known.bytes;
+    return true;
+  }
+
+  function letterOf(row: Row | null): DeadLetter | undefined {
+    if (row === null) return undefined;
+    const { event_id: eventId, object, id, receiver, event, reason, message, at, attempts } = row;
+    return { id, receiver, eventId, event, ...(object !== null && { object }), reason, message, at, attempts };
+  }
+
+  return {
+    get count() {
+      return count;
+    },
+    get bytes() {
+      return bytes;
+    },
+    add(refused) {
+      const { receiver, eventId, event, object = null, reason, message, at, attempts } = refused;
+      const weight = letterBytes(refused);
+      const { lastInsertRowid } = insert.run(receiver, eventId, event, object, reason, message, at, attempts, weight);
+      count += 1;
+      bytes += weight;
+      // Numbers go back only if a transaction was rolled back, and took along what was counted.
+      if (Number(lastInsertRowid) <= last) ({ count, bytes } = sums.get() ?? { count: 0, bytes: 0 });
+      last = Number(lastInsertRowid);
+      while (count > options.maxCount || bytes > options.maxBytes) {
+        const first = oldest.get();
+        if (first === null || !remove(first.id)) break;
+        options.forgotten.value++;
+      }
+      return Number(lastInsertRowid);
+    },
+    list({ receiver, after = 0, limit }) {
+      const rows = receiver === undefined ? all.all(after, limit) : ofOne.all(receiver, after, limit);
+      return rows.flatMap((row) => letterOf(row) ?? []);
+    },
+    get: (id) => letterOf(one.get(id)),
+    update(id, failed) {
+      const letter = letterOf(one.get(id));
+      if (letter === undefined) return;
+      const weight = letterBytes({ ...letter, ...failed });
+      bytes += weight - letterBytes(letter);
+      change.run(failed.reason, failed.message, failed.at, failed.attempts, weight, id);
+    },
+    remove,
+  };
+}
