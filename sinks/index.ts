@@ -23,6 +23,7 @@ const SINKS: Readonly<Record<string, Load>> = {
   opsgenie: () => import("./opsgenie.ts"),
   pipe: () => import("./pipe.ts"),
   prometheus: () => import("./prometheus.ts"),
+  pubsub: () => import("./pubsub.ts"),
   redis: () => import("./redis.ts"),
   s3: () => import("./s3.ts"),
   slack: () => import("./slack.ts"),

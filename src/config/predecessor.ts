@@ -2,7 +2,6 @@
 
 /** Receivers of the exporter (and its forks) that Petrel cannot deliver to yet, by every spelling seen. */
 export const ABSENT_SINKS: Readonly<Record<string, string>> = {
-  pubsub: "pubsub",
   bigquery: "bigquery",
   clickhouse: "clickhouse",
   alertmanager: "alertmanager",
@@ -58,6 +57,7 @@ export const EXPORTER_KEYS: Readonly<Record<string, ReadonlySet<string>>> = {
   pipe: new Set(["path", "layout", "deDot"]),
   syslog: new Set(["network", "address", "tag"]),
   kafka: new Set(["topic", "brokers", "layout", "clientId", "compressionCodec", "version", "tls", "sasl", "avro"]),
+  pubsub: new Set(["gcloud_project_id", "topic", "create_topic"]),
   kinesis: new Set(["streamName", "region", "layout"]),
   firehose: new Set(["deliveryStreamName", "region", "layout", "deDot"]),
   sns: new Set(["topicARN", "region", "layout"]),

@@ -82,3 +82,11 @@ export function jsonObject(text: string): Readonly<Record<string, unknown>> | un
     return undefined;
   }
 }
+
+/** At most so many bytes of UTF-8, without half a character; lone surrogates become U+FFFD. */
+export function clippedBytes(text: string, max: number): string {
+  const whole = text.toWellFormed();
+  if (whole.length * 3 <= max || Buffer.byteLength(whole) <= max) return whole;
+  const { read } = new TextEncoder().encodeInto(whole, new Uint8Array(max));
+  return whole.slice(0, read);
+}

@@ -19,3 +19,8 @@ export function iam(
   const only = check.map((action) => `\`${action}\``).join(", ");
   return `An IAM policy; ${only} is for \`petrel check --connect\` alone, which says so when it is missing.\n\n\`\`\`json\n${policy}\n\`\`\``;
 }
+
+export const GOOGLE_AUTH =
+  "What Google's tools find (GOOGLE_APPLICATION_CREDENTIALS, gcloud's, on GKE the pod's service account), or `credentials`: a service account's key, or one of workload identity federation.";
+/** Retries that every receiver at Google understands. */
+export const GOOGLE_RETRIES = "Google's error codes and reasons, HTTP statuses, `Retry-After`";

@@ -18,6 +18,7 @@ import { loki } from "./loki.ts";
 import { TESTBED } from "./place.ts";
 import { alive, endProcess, killNow, type ProcessId, type ProcessSpec, startProcess } from "./process.ts";
 import { prometheus } from "./prometheus.ts";
+import { pubsub } from "./pubsub.ts";
 import { redis } from "./redis.ts";
 import { elasticsearch, opensearch } from "./search.ts";
 import { rsyslog, syslogNg } from "./syslog.ts";
@@ -37,6 +38,7 @@ export const COMPONENTS: readonly Definition[] = [
   prometheus,
   kafka,
   aws,
+  pubsub,
 ];
 
 /** A component that runs. */
