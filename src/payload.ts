@@ -115,13 +115,7 @@ function metadataShape(meta: ObjectMeta) {
 
 function involvedShape(object: InvolvedObject) {
   return {
-    kind: object.kind || undefined,
-    namespace: object.namespace || undefined,
-    name: object.name || undefined,
-    uid: object.uid || undefined,
-    apiVersion: object.apiVersion || undefined,
-    resourceVersion: object.resourceVersion || undefined,
-    fieldPath: object.fieldPath || undefined,
+    ...referenceShape(object),
     labels: sortedMap(object.labels),
     annotations: sortedMap(object.annotations),
     ownerReferences: ownersShape(object.ownerReferences),
