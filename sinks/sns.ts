@@ -1,8 +1,8 @@
 /** Amazon SNS, standard and FIFO topics. */
 import type { Event } from "../src/event.ts";
 import { type Batch, defineSink } from "../src/sink.ts";
-import { awsFields, openAws, refusalOf } from "../src/wire/aws-client.ts";
-import { dedupId, groupId, idAttribute } from "../src/wire/aws-message.ts";
+import { openAws } from "../src/wire/aws-client.ts";
+import { messageExtras, messageFields, refusalsOf } from "../src/wire/aws-message.ts";
 import { deliverEntries } from "../src/wire/entries.ts";
 import { clipped } from "../src/wire/sink-http.ts";
 
@@ -20,17 +20,12 @@ export default defineSink({
   config: (field) =>
     field.object({
       topicARN: field.text().describe("ARN of the topic. One that ends in `.fifo` is a FIFO topic."),
-      layout: field.layout().optional().describe("Fields to send instead of the whole event."),
       subject: field.template().optional().describe("Subject, which e-mails show."),
-      messageGroupId: field
-        .template()
-        .optional()
-        .describe("Message group, by default the involved object; FIFO topics keep order within it."),
       maxMessageBytes: field
         .bytes()
         .prefault("256KiB")
         .describe("The topic's MaximumMessageSize, which holds for a request as a whole too."),
-      ...awsFields(field),
+      ...messageFields(field, "topics"),
     }),
   example: { topicARN: "arn:aws:sns:eu-central-1:123456789012:kubernetes-events", subject: "{{ .Reason }}" },
   batch: { count: COUNT, bytes: MAX_BYTES },
@@ -41,9 +36,8 @@ export default defineSink({
   updates: "all",
   async create(config, context) {
     const payload = context.payload({ layout: config.layout });
-    const group = config.messageGroupId === undefined ? undefined : context.template(config.messageGroupId);
     const subject = config.subject === undefined ? undefined : context.template(config.subject);
-    const fifo = config.topicARN.endsWith(".fifo");
+    const extrasOf = messageExtras(config, context, config.topicARN.endsWith(".fifo"));
     const limits = { count: COUNT, bytes: Math.min(config.maxMessageBytes || DEFAULT_BYTES, MAX_BYTES) };
     const aws = openAws(config, context);
     const { SNSClient, PublishBatchCommand, GetTopicAttributesCommand } = await import("@aws-sdk/client-sns");
@@ -51,17 +45,13 @@ export default defineSink({
     const TopicArn = config.topicARN;
 
     const entry = (event: Event, index: number) => {
+      const { extras, bytes } = extrasOf(event);
+      const Message = payload(event);
       const value = {
-        Id: String(index),
-        Message: payload(event),
-        ...(subject && { Subject: subjectOf(subject(event)) }),
-        ...(!context.compat && { MessageAttributes: idAttribute(event) }),
-        ...((fifo || group) && { MessageGroupId: groupId(group ? group(event) : event.objectKey, event) }),
-        ...(fifo && { MessageDeduplicationId: dedupId(event) }),
+        ...{ Id: String(index), Message, ...(subject && { Subject: subjectOf(subject(event)) }) },
+        ...extras,
       };
-      // The id's attribute: name, type and value.
-      const attribute = context.compat ? 0 : "idString".length + Buffer.byteLength(event.id);
-      return { index, value, bytes: Buffer.byteLength(value.Message) + attribute };
+      return { index, value, bytes: Buffer.byteLength(Message) + bytes };
     };
 
     return {
@@ -74,9 +64,7 @@ export default defineSink({
               options,
             ),
           );
-          return (answer.Failed ?? []).map(({ Id, Code = "", Message = "", SenderFault = false }) =>
-            refusalOf(Number(Id), Code, Message, SenderFault),
-          );
+          return refusalsOf(answer.Failed);
         }),
       check: (signal) =>
         aws.probe("GetTopicAttributes", signal, (options) =>

@@ -1,8 +1,8 @@
 /** Amazon SQS, standard and FIFO queues. */
 import type { Event } from "../src/event.ts";
 import { type Batch, defineSink } from "../src/sink.ts";
-import { awsFields, openAws, refusalOf } from "../src/wire/aws-client.ts";
-import { dedupId, groupId, idAttribute } from "../src/wire/aws-message.ts";
+import { openAws } from "../src/wire/aws-client.ts";
+import { messageExtras, messageFields, refusalsOf } from "../src/wire/aws-message.ts";
 import { deliverEntries } from "../src/wire/entries.ts";
 
 /** @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html */
@@ -17,12 +17,7 @@ export default defineSink({
   config: (field) =>
     field.object({
       queueName: field.text().describe("Name of the queue, or its URL. A name that ends in `.fifo` is a FIFO queue."),
-      layout: field.layout().optional().describe("Fields to send instead of the whole event."),
-      messageGroupId: field
-        .template()
-        .optional()
-        .describe("Message group, by default the involved object; FIFO queues keep order within it."),
-      ...awsFields(field),
+      ...messageFields(field, "queues"),
     }),
   example: { queueName: "kubernetes-events.fifo", region: "eu-central-1" },
   batch: { count: REQUEST.count, bytes: REQUEST.bytes },
@@ -32,8 +27,7 @@ export default defineSink({
   updates: "all",
   async create(config, context) {
     const payload = context.payload({ layout: config.layout });
-    const group = config.messageGroupId === undefined ? undefined : context.template(config.messageGroupId);
-    const fifo = config.queueName.endsWith(".fifo");
+    const extrasOf = messageExtras(config, context, config.queueName.endsWith(".fifo"));
     const aws = openAws(config, context);
     const { SQSClient, SendMessageBatchCommand, GetQueueUrlCommand } = await import("@aws-sdk/client-sqs");
     const client = new SQSClient(aws.options);
@@ -49,18 +43,9 @@ export default defineSink({
     };
     const body = (event: Event) => payload(event).replace(NOT_ALLOWED, "\ufffd");
     const entry = (event: Event, index: number) => {
-      const value = {
-        Id: String(index),
-        MessageBody: body(event),
-        ...(!context.compat && { MessageAttributes: idAttribute(event) }),
-        ...((fifo || group) && { MessageGroupId: groupId(group ? group(event) : event.objectKey, event) }),
-        ...(fifo && { MessageDeduplicationId: dedupId(event) }),
-      };
-      return {
-        index,
-        value,
-        bytes: Buffer.byteLength(value.MessageBody) + (context.compat ? 0 : attributeBytes(event)),
-      };
+      const { extras, bytes } = extrasOf(event);
+      const value = { Id: String(index), MessageBody: body(event), ...extras };
+      return { index, value, bytes: Buffer.byteLength(value.MessageBody) + bytes };
     };
 
     return {
@@ -71,9 +56,7 @@ export default defineSink({
           const answer = await aws.call("SendMessageBatch", signal, (options) =>
             client.send(new SendMessageBatchCommand({ QueueUrl, Entries: entries.map(({ value }) => value) }), options),
           );
-          return (answer.Failed ?? []).map(({ Id, Code = "", Message = "", SenderFault = false }) =>
-            refusalOf(Number(Id), Code, Message, SenderFault),
-          );
+          return refusalsOf(answer.Failed);
         });
       },
       async check(signal) {
@@ -89,8 +72,3 @@ export default defineSink({
     };
   },
 });
-
-/** Name, type and value of the id attribute count. */
-function attributeBytes(event: Event): number {
-  return "id".length + "String".length + Buffer.byteLength(event.id);
-}
