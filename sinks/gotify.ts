@@ -43,9 +43,9 @@ export default defineSink({
         const headers = [["Content-Type", "application/json"] as const, ["X-Gotify-Key", token.reveal()] as const];
         await http.send({ method: "POST", url: `${base}/message`, headers, body: bodyOf(event), signal });
       },
-      // Nothing but a message proves the token.
       check: async (signal) => {
-        await http.send({ method: "GET", url: `${base}/health`, headers: [], signal });
+        await http.send({ method: "GET", url: `${base}/health`, headers: [], signal, secrets: [token.reveal()] });
+        return "not checked: the token, which only a message would show";
       },
       [Symbol.asyncDispose]: async () => http[Symbol.dispose](),
     };

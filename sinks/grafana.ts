@@ -1,7 +1,7 @@
 /** Grafana's annotations, and Graphite's events. */
 import type { Event } from "../src/event.ts";
 import { defineSink } from "../src/sink.ts";
-import { annotationsUrl, graphiteTags, html, limitedTags } from "../src/wire/annotations.ts";
+import { annotationsUrl, graphiteTags, html, limitedTags, readable } from "../src/wire/annotations.ts";
 import { newestMs } from "../src/wire/event-time.ts";
 import { authorization, clipped, openHttp } from "../src/wire/sink-http.ts";
 
@@ -70,7 +70,7 @@ export default defineSink({
         if (said !== undefined) headers.push(["Authorization", said]);
         await http.send({ method: "POST", url, headers, body: JSON.stringify(bodyOf(event)), signal });
       },
-      check: (signal) => http.reach(url, signal),
+      check: (signal) => (native ? readable(http, url, credentials(), signal) : http.reach(url, signal)),
       async [Symbol.asyncDispose]() {
         http[Symbol.dispose]();
       },

@@ -61,7 +61,8 @@ export default defineSink({
       avro: field.layout().optional().describe("Not available: Petrel sends JSON only, and refuses this setting."),
     }),
   example: { brokers: ["kafka-0:9092", "kafka-1:9092"], topic: "kubernetes-events", compressionCodec: "zstd" },
-  batch: { count: COUNT, bytes: 4 * 1024 * 1024 },
+  batch: { count: COUNT, bytes: 4 * 1024 * 1024, eventBytes: 1_000_000 },
+  limits: ({ maxMessageBytes }) => ({ count: COUNT, bytes: 4 * 1024 * 1024, eventBytes: maxMessageBytes }),
   carriesId: true,
   updates: "all",
   async create(config, context) {

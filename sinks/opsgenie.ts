@@ -1,7 +1,7 @@
 /** Opsgenie, and Jira Service Management, which takes the same alerts. */
 import type { Event } from "../src/event.ts";
 import { defineSink } from "../src/sink.ts";
-import { alertAddress, alertJson } from "../src/wire/opsgenie.ts";
+import { alertAddress, alertJson, keyIsKnown } from "../src/wire/opsgenie.ts";
 import { openHttp, templatedTexts } from "../src/wire/sink-http.ts";
 
 export default defineSink({
@@ -51,6 +51,12 @@ export default defineSink({
     const details = templatedTexts(config.details, context);
     const url = `${alertAddress(config.URL, config.service, compat)}/v2/alerts`;
     const http = openHttp(config, context);
+    const headers = () =>
+      [
+        ["Content-Type", "application/json; charset=utf-8"],
+        ["Accept", "application/json"],
+        ["Authorization", `GenieKey ${key.reveal()}`],
+      ] as const;
     const bodyOf = (event: Event) => {
       const own = { ...texts(event), details: details(event), tags: tags.map((tag) => tag(event)) };
       const same = own.alias || (compat ? "" : event.metadata.uid || event.id);
@@ -59,14 +65,10 @@ export default defineSink({
     return {
       render: ([event]) => ({ body: bodyOf(event) }),
       async deliver([event], signal) {
-        const headers = [
-          ["Content-Type", "application/json; charset=utf-8"],
-          ["Accept", "application/json"],
-          ["Authorization", `GenieKey ${key.reveal()}`],
-        ] as const;
-        await http.send({ method: "POST", url, headers, body: `${bodyOf(event)}${compat ? "\n" : ""}`, signal });
+        const body = `${bodyOf(event)}${compat ? "\n" : ""}`;
+        await http.send({ method: "POST", url, headers: headers(), body, signal });
       },
-      check: (signal) => http.reach(url, signal),
+      check: (signal) => keyIsKnown(http, url, headers(), signal),
       async [Symbol.asyncDispose]() {
         http[Symbol.dispose]();
       },

@@ -134,8 +134,9 @@ export default defineSink({
         await complete(parent, signal);
       },
       check: async (signal) => {
-        if (hook) await http.reach(hook.reveal(), signal);
-        else await call("auth.test", {}, signal);
+        if (hook) return http.reach(hook.reveal(), signal);
+        await call("auth.test", {}, signal);
+        return undefined;
       },
       async [Symbol.asyncDispose]() {
         http[Symbol.dispose]();

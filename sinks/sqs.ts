@@ -64,7 +64,7 @@ export default defineSink({
         queueUrl = /^https?:/.test(config.queueName) ? config.queueName : undefined;
         const QueueUrl = await urlOf(signal);
         const { GetQueueAttributesCommand } = await import("@aws-sdk/client-sqs");
-        await aws.probe("GetQueueAttributes", signal, (options) =>
+        return aws.probe("GetQueueAttributes", signal, (options) =>
           client.send(new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ["QueueArn"] }), options),
         );
       },

@@ -42,8 +42,12 @@ export interface Sink extends Partial<AsyncDisposable> {
   render(batch: Batch): Rendered;
   /** Resolves when the destination has taken every event; otherwise rejects with DeliveryError. */
   deliver(batch: Batch, signal: AbortSignal): Promise<void>;
-  /** Proves that the destination can be reached and would take events, sending none. */
-  check?(signal: AbortSignal): Promise<void>;
+  /**
+   * Proves that the destination can be reached and would take events, sending none. Resolves with what it could not find
+   * out, if there is such: `not checked: …`.
+   */
+  // biome-ignore lint/suspicious/noConfusingVoidType: most have nothing to add
+  check?(signal: AbortSignal): Promise<string | void>;
 }
 
 /**

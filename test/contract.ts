@@ -1,10 +1,13 @@
-/** What the tests of sinks share: events, a small template engine, and destinations that misbehave on request. */
+/** What the tests of sinks share: events, a small template engine, destinations, and what a fixture tells of its sink. */
 
+import { readFileSync } from "node:fs";
 import type { About } from "../src/docs.ts";
 import { DeliveryError, type Reason } from "../src/errors.ts";
 import type { Event } from "../src/event.ts";
 import type { Fields, Logger } from "../src/logger.ts";
 import type { Metrics } from "../src/metrics.ts";
+import type { Clause } from "./clauses.ts";
+import { type Line, openRelay } from "./relay.ts";
 
 /** `{{ .Reason }}`, `{{ .Message }}` …: top-level fields by the exporter's names; any other throws for every event. */
 export function compileSimple(text: string): (event: Event) => string {
@@ -101,8 +104,11 @@ export async function refusalText(work: Promise<unknown>): Promise<string> {
   return `${reason}: ${message}`;
 }
 
+type Pair = "server" | "client" | "other-client" | "expired" | "elsewhere";
+export type TlsFile = "ca.crt" | "other-ca.crt" | "careless-ca.crt" | `${Pair}.${"crt" | "key"}`;
+
 /** A file of the private authority that tests use. */
-export function tlsFile(name: "ca.crt" | "other-ca.crt" | "server.crt" | "server.key" | "client.crt" | "client.key") {
+export function tlsFile(name: TlsFile) {
   return `${import.meta.dir}/fixtures/tls/${name}`;
 }
 
@@ -125,14 +131,34 @@ export const HOSTILE: readonly Event[] = [
   anEvent({ message: "two\nlines\r\nand\u0000zero\u2028", reason: "Rea\nson", id: "a\r\nX-Injected: 1" }),
   anEvent({ message: '"</script>\\"]} {{ .Reason }}', reason: "]<>&", id: 'quo"te]\\' }),
   anEvent({ message: "日本語 😀", firstTimestamp: "0001-01-01T00:00:00Z", lastTimestamp: "not a time" }),
+  anEvent({
+    involvedObject: {
+      ...anEvent().involvedObject,
+      labels: Object.fromEntries(Array.from({ length: 200 }, (_, n) => [`team.example.com/label-${n}`, `value ${n}`])),
+    },
+  }),
 ];
 
-/** How a destination treats what comes: takes it, stays silent, is not there, or answers so (HTTP). */
+/** What a destination makes of one event of several: takes it, may take it later, or never. */
+export type Verdict = "again" | "never" | undefined;
+
+/**
+ * How a destination treats what comes: takes it, stays silent, answers so (HTTP), finds what is larger than so many bytes
+ * too large, or judges event by event. Or how the line to it behaves.
+ */
 export type Behaviour =
   | "accept"
   | "hang"
-  | "gone"
-  | { readonly status: number; readonly headers?: Readonly<Record<string, string>>; readonly body?: string };
+  | Exclude<Line, "pass">
+  | { readonly status: number; readonly headers?: Readonly<Record<string, string>>; readonly body?: string }
+  | { readonly tooLarge: number }
+  | { readonly judge: (text: string) => Verdict };
+
+/** What came together. */
+export interface Delivery {
+  readonly texts: readonly string[];
+  readonly bytes: number;
+}
 
 export interface Destination extends AsyncDisposable {
   /** The sink's config that reaches it. */
@@ -144,21 +170,51 @@ export interface Destination extends AsyncDisposable {
   received(count: number): Promise<readonly string[]>;
   /** Ids by which a repeat can be dropped, as they came. */
   readonly ids?: () => readonly string[];
+  /** What came, request by request, also what was refused. */
+  readonly deliveries?: () => readonly Delivery[];
+  /** What went over the wire. */
+  readonly sent?: () => Buffer;
+}
+
+/** How a server proves who it is, and whose clients it takes: paths of PEM files. */
+export interface ServerTls {
+  readonly cert: string;
+  readonly key: string;
+  /** The authority of the clients; without one it asks for none. */
+  readonly clients?: string;
+}
+
+/** How a field's template is seen at work. */
+export interface TemplateCase {
+  readonly value?: unknown;
+  /** What it gives for {@link anEvent}. */
+  readonly gives?: string;
+  /** Other settings that it needs. */
+  readonly with?: Readonly<Record<string, unknown>>;
+  /** Why it cannot be seen in what is sent. */
+  readonly unseen?: string;
 }
 
 /** Everything the contract must know of one sink: `test/sinks/NAME.ts`. */
 export interface Fixture {
-  open(): Promise<Destination>;
+  /** `tls` comes only where the sink has settings for it. */
+  open(tls?: ServerTls): Promise<Destination>;
   /** What sinks/README.md says beside the settings; the contract holds it against what is sent. */
   readonly about: About;
   /** What {@link anEvent} arrives as. */
   readonly golden: string;
   /** The JSON in what came. Default: the whole. */
   readonly json?: (text: string) => string;
-  /** Settings with {@link MARK} in everything that must not be shown; `PORT` stands for the destination's. */
+  /** Settings with {@link MARK} in everything that must not be shown; `PORT` stands for the destination's. The first has the credentials. */
   readonly secrets?: readonly Readonly<Record<string, unknown>>[];
+  /** How the config says it. Default: `{ tls: settings }`. */
+  readonly tls?: (settings: Readonly<Record<string, unknown>>) => Readonly<Record<string, unknown>>;
+  /** Templates by the path of their field, where the contract's own would not do. */
+  readonly templates?: Readonly<Record<string, TemplateCase>>;
   /** What a destination that is gone is called. */
   readonly gone: Reason;
+  /** The destination refuses no single event of a batch for good; why. */
+  readonly refusesNone?: string;
   /** `check` cannot tell whether anybody is there. */
   readonly checkIsBlind?: true;
   /** Clauses that do not apply, each with the reason. Printed. */
@@ -168,53 +224,53 @@ export interface Fixture {
 /** What must never be seen. */
 export const MARK = "T0P-S3CRET";
 
-export const CLAUSES = [
-  "golden",
-  "render",
-  "full batch in order",
-  "hostile events",
-  "idempotent id",
-  "gone",
-  "hang",
-  "aborted before",
-  "aborted during",
-  "statuses",
-  "no secret shown",
-  "check sends nothing",
-  "open and dispose",
-] as const;
-export type Clause = (typeof CLAUSES)[number];
-
 /** What a destination makes of a request: the texts and ids that came with it, and its answer (default: 200 `ok`). */
 export interface Taken {
+  /** One for each event that was taken. */
   readonly texts: readonly string[];
   readonly ids?: readonly string[];
+  /** Texts of events that were not taken. */
+  readonly refused?: readonly string[];
   readonly answer?: Response;
 }
+
+/** What the destination shall make of an event; the text is any that holds what the event says. */
+export type Judge = (text: string) => Verdict;
 
 /** An HTTP server as a destination; `config` gets its URL. */
 export async function httpDestination(
   config: (url: string) => Readonly<Record<string, unknown>>,
-  take: (request: Request, body: string) => Taken,
+  take: (request: Request, body: string, judge: Judge) => Taken,
+  tls?: ServerTls,
 ): Promise<Destination> {
   let how: Behaviour = "accept";
   const came: string[] = [];
   const ids: string[] = [];
+  const deliveries: Delivery[] = [];
   const faults: unknown[] = [];
-  const released = Promise.withResolvers<void>();
+  let released = Promise.withResolvers<void>();
   const server = Bun.serve({
     hostname: "127.0.0.1",
     port: 0,
     idleTimeout: 0,
+    ...(tls && { tls: serverTls(tls) }),
     async fetch(request) {
       const body = await request.text();
+      const bytes = Buffer.byteLength(body);
       if (how === "hang") await released.promise;
-      if (typeof how === "object")
+      if (typeof how === "object" && "status" in how)
         return new Response(how.body ?? "", { status: how.status, headers: how.headers ?? {} });
+      const judge = typeof how === "object" && "judge" in how ? how.judge : () => undefined;
       try {
-        const taken = take(request, body);
+        if (typeof how === "object" && "tooLarge" in how && bytes > how.tooLarge) {
+          deliveries.push({ texts: [], bytes });
+          return new Response("too large", { status: 413 });
+        }
+        const taken = take(request, body, judge);
         came.push(...taken.texts);
         ids.push(...(taken.ids ?? []));
+        const texts = [...taken.texts, ...(taken.refused ?? [])];
+        if (texts.length > 0) deliveries.push({ texts, bytes });
         return taken.answer ?? new Response("ok");
       } catch (error) {
         faults.push(error);
@@ -222,11 +278,16 @@ export async function httpDestination(
       }
     },
   });
+  const relay = await openRelay(server.port ?? 0);
   return {
-    config: config(`http://127.0.0.1:${server.port}`),
+    config: config(`${tls ? "https" : "http"}://127.0.0.1:${relay.port}`),
     async behave(next) {
+      if (how === "hang") {
+        released.resolve();
+        released = Promise.withResolvers();
+      }
       how = next;
-      if (next === "gone") await server.stop(true);
+      await relay.behave(lineOf(next));
     },
     async received(count) {
       await until(() => came.length >= count || faults.length > 0, `${count} texts came`);
@@ -234,9 +295,27 @@ export async function httpDestination(
       return came;
     },
     ids: () => ids,
+    deliveries: () => deliveries,
+    sent: relay.sent,
     async [Symbol.asyncDispose]() {
       released.resolve();
+      await relay.close();
       await server.stop(true);
     },
+  };
+}
+
+/** What the line does when the destination behaves so. */
+export function lineOf(how: Behaviour): Line {
+  return typeof how === "object" || how === "accept" || how === "hang" ? "pass" : how;
+}
+
+/** For Bun's servers. */
+export function serverTls({ cert, key, clients }: ServerTls) {
+  const read = (path: string) => readFileSync(path, "utf8");
+  return {
+    cert: read(cert),
+    key: read(key),
+    ...(clients && { ca: read(clients), requestCert: true, rejectUnauthorized: true }),
   };
 }

@@ -4,6 +4,7 @@ import type { Config, Loaded } from "../config/types.ts";
 import { ConfigError } from "../errors.ts";
 import { COMPAT_FLAG, CONFIG_FLAG, OUTPUT_FLAG, parseFlags, positionals } from "./args.ts";
 import type { Command, Io } from "./command.ts";
+import type { Reached } from "./connect.ts";
 
 const FLAGS = { config: CONFIG_FLAG, compat: COMPAT_FLAG, output: OUTPUT_FLAG, strict: {}, connect: {} } as const;
 
@@ -58,14 +59,19 @@ async function load(file: string, compat: boolean | undefined, io: Io): Promise<
 
 const ANSWERS = { ready: "would take events", unasked: "cannot be asked without sending it an event" } as const;
 
+function sentence(answer: Reached["answer"]): string {
+  if (typeof answer === "string") return ANSWERS[answer];
+  return "problem" in answer ? answer.problem : `answers; ${answer.remark}`;
+}
+
 async function connect(config: Config, io: Io, json: boolean): Promise<boolean> {
   const { checkReceivers } = await import("./connect.ts");
   let reached = true;
   for (const { receiver, answer } of await checkReceivers(config, io.env)) {
-    if (typeof answer === "object") reached = false;
+    if (typeof answer === "object" && "problem" in answer) reached = false;
     // The array is the whole of a program's output.
     const say = json ? io.stderr : io.stdout;
-    say(`receiver ${receiver}: ${typeof answer === "object" ? answer.problem : ANSWERS[answer]}\n`);
+    say(`receiver ${receiver}: ${sentence(answer)}\n`);
   }
   return reached;
 }

@@ -6,8 +6,8 @@ import { createSinkContext } from "../pipeline/context.ts";
 
 export interface Reached {
   readonly receiver: string;
-  /** `unasked`: this kind of destination cannot be asked without sending it an event. */
-  readonly answer: "ready" | "unasked" | { readonly problem: string };
+  /** `unasked`: this kind of destination cannot be asked without sending it an event; `remark`: it answers, and what stays open. */
+  readonly answer: "ready" | "unasked" | { readonly problem: string } | { readonly remark: string };
 }
 
 const DEADLINE = 10_000;
@@ -45,11 +45,11 @@ async function tryReceiver(
     const sink = await definition.create(receiver.config, context);
     try {
       if (!sink.check) return "unasked";
-      await sink.check(AbortSignal.timeout(Math.min(DEADLINE, receiver.timeoutMs)));
+      const remark = await sink.check(AbortSignal.timeout(Math.min(DEADLINE, receiver.timeoutMs)));
+      return remark ? { remark } : "ready";
     } finally {
       await sink[Symbol.asyncDispose]?.();
     }
-    return "ready";
   } catch (error) {
     return { problem: error instanceof Error ? error.message : String(error) };
   }

@@ -1,4 +1,5 @@
 /** Texts and tags as Grafana and Graphite take them. */
+import type { HeaderList, Http } from "./http.ts";
 import { clipped } from "./sink-http.ts";
 
 const PATHS = { grafana: "/api/annotations", graphite: "/api/annotations/graphite" } as const;
@@ -32,4 +33,19 @@ export function graphiteTags(tags: readonly string[]): string[] {
 /** Grafana shows the text of an annotation as HTML. */
 export function html(text: string): string {
   return text.replace(/[&<>]/g, (char) => (char === "&" ? "&amp;" : char === "<" ? "&lt;" : "&gt;"));
+}
+
+/** Asks Grafana for an annotation: a wrong token is refused; one that may not read may write all the same, which is said. */
+export async function readable(
+  http: Http,
+  url: string,
+  authorization: string | undefined,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const headers: HeaderList = authorization === undefined ? [] : [["Authorization", authorization]];
+  const { status } = await http.send({
+    ...{ method: "GET", url: `${url}?limit=1`, headers, signal },
+    judge: (answer) => (answer.status === 403 ? "taken" : undefined),
+  });
+  return status === 403 ? "not checked: whether the token may write annotations; it may not read them" : undefined;
 }

@@ -93,12 +93,12 @@ export interface Aws {
   readonly options: ReturnType<typeof clientOptions>;
   /** Runs a call of a client; rejects with DeliveryError only. `doing` opens its message: `PutEvents`. */
   call<T>(doing: string, signal: AbortSignal, run: (options: { abortSignal: AbortSignal }) => Promise<T>): Promise<T>;
-  /** A call that only reads: a right that is missing for it says nothing about the right to deliver, so it is logged. */
+  /** A call that only reads: a right that is missing for it says nothing about the right to deliver, and is told. */
   probe(
     doing: string,
     signal: AbortSignal,
     run: (options: { abortSignal: AbortSignal }) => Promise<unknown>,
-  ): Promise<void>;
+  ): Promise<string | undefined>;
   close(client: { destroy(): void }): Promise<void>;
 }
 
@@ -149,8 +149,9 @@ export function openAws(settings: AwsSettings, context: SinkContext): Aws {
         await call(doing, signal, run);
       } catch (error) {
         if (!(error instanceof DeliveryError) || !NOT_ALLOWED.test(error.message)) throw error;
-        context.log.warn("cannot check the destination: the right to do so is missing", { error: error.message });
+        return `not checked: whether it is there, because the right to ${doing} is missing`;
       }
+      return undefined;
     },
     async close(client) {
       client.destroy();

@@ -149,7 +149,12 @@ export function bulkSink(config: BulkSettings, context: SinkContext, options: Bu
     },
     /** A key that may only write is answered 403 by `GET /`, and is good. */
     check: async (signal) => {
-      await send("/", { method: "GET", signal, judge: ({ status }) => (status === 403 ? "taken" : undefined) });
+      const { status } = await send("/", {
+        method: "GET",
+        signal,
+        judge: (answer) => (answer.status === 403 ? "taken" : undefined),
+      });
+      return status === 403 ? "not checked: whether these credentials may write; they may not read" : undefined;
     },
     async [Symbol.asyncDispose]() {
       http[Symbol.dispose]();

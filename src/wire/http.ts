@@ -36,8 +36,8 @@ export interface HttpResponse {
 }
 
 export interface Http extends Disposable {
-  /** Proves that the server can be connected to, which is all that can be asked without sending something. */
-  reach(url: string, signal: AbortSignal): Promise<void>;
+  /** Proves that the server can be connected to, which is all that can be asked without sending something; says so. */
+  reach(url: string, signal: AbortSignal): Promise<string>;
   /**
    * Resolves for what the judge takes, without one for 2xx; otherwise rejects with DeliveryError (Retry-After read, body
    * quoted up to 256 characters).
@@ -72,6 +72,10 @@ const RETRY_AFTER_MAX_MS = 3_600_000;
 // These belong to the transport.
 const OWN_HEADERS = new Set(["connection", "content-length", "transfer-encoding", "upgrade", "keep-alive", "te"]);
 
+/** What a proxy says when it does not get through. */
+const GATEWAY = new Set([502, 503, 504]);
+const UNASKED = "not checked: path and credentials, which only an event would show";
+
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
 /** Throws ConfigError for TLS settings that cannot be. Nothing is opened before the first request. */
@@ -87,7 +91,13 @@ export function createHttp(options: HttpOptions = {}): Http {
       const url = parsedUrl(text);
       const doing = `a connection to ${url.origin}`;
       if (!throughProxy(url)) await direct.reach(url, signal, doing);
-      else await proxied({ method: "OPTIONS", url, headers: [], body: undefined, signal, doing });
+      else {
+        const { status } = await proxied({ method: "OPTIONS", url, headers: [], body: undefined, signal, doing });
+        if (status === 407) throw new DeliveryError("unauthorized", `${doing} failed: the proxy asks for credentials`);
+        if (GATEWAY.has(status))
+          throw new DeliveryError("unavailable", `${doing} failed: the proxy answered ${status}`);
+      }
+      return UNASKED;
     },
     send: (request) => send(exchange, request),
     [Symbol.dispose]: direct.close,

@@ -101,8 +101,8 @@ export async function openKafka(options: KafkaOptions): Promise<Kafka> {
       retries: 0,
       ...(tls && {
         tls: { ...tls, ...(tls.serverName && { servername: tls.serverName }) },
-        // Each broker is verified by its own name unless told otherwise.
-        tlsServerName: tls.serverName ?? true,
+        // Otherwise each broker is verified by its own name or address; `true` would refuse addresses.
+        ...(tls.serverName && { tlsServerName: tls.serverName }),
       }),
       ...(sasl && {
         sasl:

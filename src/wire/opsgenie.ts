@@ -1,4 +1,5 @@
 /** Alerts as Opsgenie and Jira Service Management take them. @see https://docs.opsgenie.com/docs/alert-api#create-alert */
+import type { HeaderList, Http } from "./http.ts";
 import { clipped } from "./sink-http.ts";
 
 const LIMITS = { message: 130, alias: 512, description: 15_000, entity: 512, source: 100 } as const;
@@ -51,4 +52,18 @@ export function alertAddress(given: string | undefined, service: keyof typeof AD
   if (!given) return ADDRESSES[service];
   const scheme = /^https?:\/\//.test(given) ? "" : compat && !given.includes("api") ? "http://" : "https://";
   return `${scheme}${given.replace(/\/+$/, "")}`;
+}
+
+/** Asks for an alert. A key that may only create is answered 403, and is good; one that is none is answered 422. */
+export async function keyIsKnown(
+  http: Http,
+  url: string,
+  headers: HeaderList,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const { status } = await http.send({
+    ...{ method: "GET", url: `${url}?limit=1`, headers, signal },
+    judge: (answer) => (answer.status === 403 ? "taken" : answer.status === 422 ? "unauthorized" : undefined),
+  });
+  return status === 403 ? "not checked: whether the key may create alerts; it may not read them" : undefined;
 }

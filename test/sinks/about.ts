@@ -8,6 +8,25 @@ export const AWS_RETRIES = "AWS's error codes, HTTP statuses, `Retry-After`";
 export const AWS_AUTH =
   "What AWS's tools find (environment, profile, web identity, Pod Identity, instance metadata), or `credentials` with `accessKeyId`, `secretAccessKey` and `sessionToken`; `assumeRole` takes a role on with them.";
 
+/** Clauses about answers, for destinations that give none. */
+export function answersNothing(reason: string) {
+  return { reset: reason, "lost answer": reason, "slow answer": reason, garbage: reason } as const;
+}
+
+/** Clauses about destinations, for what stays in the process. */
+export const IN_MEMORY = (() => {
+  const there = "memory is always there";
+  return {
+    ...answersNothing(there),
+    ...{ gone: there, hang: there, "aborted before": there, "aborted during": there, restarted: there },
+    ...{
+      statuses: "no HTTP",
+      "check sends nothing": "no check",
+      "an event too large": "memory takes what it is given",
+    },
+  } as const;
+})();
+
 /** A policy for IAM; `check` are the actions that `petrel check --connect` alone needs. */
 export function iam(
   actions: readonly string[],

@@ -2,7 +2,7 @@
  * Fakes of AWS for the contract: they take what the official clients send, by operation. What a real implementation
  * says of it is in test/e2e/aws.test.ts.
  */
-import { type Destination, httpDestination, MARK, type Taken } from "../contract.ts";
+import { type Destination, httpDestination, type Judge, MARK, type ServerTls, type Taken } from "../contract.ts";
 
 export const CREDENTIALS = { accessKeyId: "AKIDEXAMPLE", secretAccessKey: "example-secret-key" } as const;
 const COMMON = { region: "eu-central-1", credentials: CREDENTIALS } as const;
@@ -17,28 +17,45 @@ export interface Answered extends Partial<Taken> {
 export function awsDestination(
   config: Readonly<Record<string, unknown>>,
   // biome-ignore lint/suspicious/noExplicitAny: each test knows the shape of the requests that it reads
-  take: (operation: string, input: any, request: Request) => Answered,
+  take: (operation: string, input: any, request: Request, judge: Judge) => Answered,
+  tls?: ServerTls,
 ): Promise<Destination> {
   return httpDestination(
     (endpoint) => ({ ...COMMON, endpoint, ...config }),
-    (request, text) => {
+    (request, text, judge) => {
       if (!/^AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE\//.test(request.headers.get("authorization") ?? ""))
         throw new Error("not signed");
       const form = request.headers.get("content-type")?.startsWith("application/x-www-form-urlencoded");
       const target = request.headers.get("x-amz-target");
       const input = form ? Object.fromEntries(new URLSearchParams(text)) : target ? JSON.parse(text) : text;
       const operation = form ? input.Action : (target?.split(".").at(-1) ?? `${request.method}`);
-      const { body = {}, status = 200, texts = [], ids = [] } = take(operation, input, request);
+      const { body = {}, status = 200, texts = [], ids = [], refused = [] } = take(operation, input, request, judge);
       return {
         texts,
         ids,
+        refused,
         answer: new Response(typeof body === "string" ? body : JSON.stringify(body), {
           status,
           headers: { "content-type": target ? "application/x-amz-json-1.1" : "text/xml" },
         }),
       };
     },
+    tls,
   );
+}
+
+/** Of entries that were not taken; the second is the sender's fault. */
+export const CODES = { again: "InternalFailure", never: "InvalidArgument" } as const;
+
+/** The texts of entries by what the destination makes of them, and the result of each, in its place. */
+export function judged(texts: readonly string[], judge: Judge, taken: object) {
+  const verdicts = texts.map((text) => judge(text));
+  return {
+    verdicts,
+    texts: texts.filter((_, at) => verdicts[at] === undefined),
+    refused: texts.filter((_, at) => verdicts[at] !== undefined),
+    results: verdicts.map((verdict) => (verdict ? { ErrorCode: CODES[verdict], ErrorMessage: verdict } : taken)),
+  };
 }
 
 /** Marked settings of every AWS receiver. */

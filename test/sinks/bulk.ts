@@ -1,8 +1,13 @@
 /** A strict fake of `_bulk` for the contract; test/e2e/search.test.ts has the real servers. */
-import type { Taken } from "../contract.ts";
+import type { Judge, Taken } from "../contract.ts";
+
+const ANSWERS = {
+  again: { status: 429, error: { type: "es_rejected_execution_exception", reason: "queue is full" } },
+  never: { status: 400, error: { type: "mapper_parsing_exception", reason: "failed to parse" } },
+} as const;
 
 /** @see https://www.elastic.co/guide/en/elasticsearch/reference/7.17/docs-bulk.html */
-export function takeBulk(request: Request, body: string): Taken {
+export function takeBulk(request: Request, body: string, judge: Judge): Taken {
   const { pathname } = new URL(request.url);
   if (request.method === "GET") return { texts: [] };
   if (request.method !== "POST" || pathname !== "/_bulk") throw new Error(`${request.method} ${pathname}`);
@@ -10,15 +15,22 @@ export function takeBulk(request: Request, body: string): Taken {
   if (!body.endsWith("\n")) throw new Error("The bulk request must be terminated by a newline [\\n]");
   const lines = body.slice(0, -1).split("\n");
   const texts: string[] = [];
+  const refused: string[] = [];
   const ids: string[] = [];
+  const items: object[] = [];
   for (let at = 0; at < lines.length; at += 2) {
     const [[name, target]] = Object.entries(JSON.parse(lines[at] ?? "")) as [[string, Record<string, unknown>]];
     if (name !== "create" && name !== "index") throw new Error(`action ${name}`);
-    texts.push(`${name} ${target._index} ${lines[at + 1]}`);
-    ids.push(String(target._id ?? ""));
+    const text = `${name} ${target._index} ${lines[at + 1]}`;
+    const verdict = judge(text);
+    items.push({ [name]: verdict ? ANSWERS[verdict] : { status: 201 } });
+    if (verdict) refused.push(text);
+    else {
+      texts.push(text);
+      ids.push(String(target._id ?? ""));
+    }
   }
-  const items = texts.map(() => ({ create: { status: 201 } }));
-  return { texts, ids, answer: Response.json({ errors: false, items }) };
+  return { texts, ids, refused, answer: Response.json({ errors: refused.length > 0, items }) };
 }
 
 /** The document in what came, and in what is rendered. */

@@ -3,7 +3,8 @@ import { HTTP_RETRIES } from "./about.ts";
 import { documentOf, GOLDEN_DOCUMENT, takeBulk } from "./bulk.ts";
 
 export default {
-  open: () => httpDestination((url) => ({ hosts: [url], indexFormat: "kube-{2006.01.02}", deDot: true }), takeBulk),
+  open: (tls) =>
+    httpDestination((url) => ({ hosts: [url], indexFormat: "kube-{2006.01.02}", deDot: true }), takeBulk, tls),
   golden: `create kube-2026.11.20 ${GOLDEN_DOCUMENT}`,
   json: documentOf,
   secrets: [
@@ -24,6 +25,7 @@ export default {
     retries: `${HTTP_RETRIES}, each item's status; 409 is delivered`,
     tested: [{ component: "elasticsearch", server: "Elasticsearch", version: "7.17.28" }],
   },
+  templates: { index: { with: { indexFormat: "" } } },
   gone: "network",
   skip: {},
 } satisfies Fixture;

@@ -1,6 +1,6 @@
 import type { Fixture } from "../contract.ts";
 import { AWS_AUTH, AWS_RETRIES, iam } from "./about.ts";
-import { AWS_SECRETS, awsDestination } from "./aws-fake.ts";
+import { AWS_SECRETS, awsDestination, judged } from "./aws-fake.ts";
 import { GOLDEN_LINE } from "./lines.ts";
 
 interface Entry {
@@ -12,17 +12,20 @@ interface Entry {
 }
 
 export default {
-  open: () =>
-    awsDestination({ detailType: "{{ .Reason }}", source: "test" }, (operation, input) => {
-      if (operation === "DescribeEventBus") return {};
-      if (operation !== "PutEvents") throw new Error(operation);
-      const entries = input.Entries as Entry[];
-      if (entries.length > 10) throw new Error("too many entries");
-      return {
-        texts: entries.map((entry) => `${entry.EventBusName} ${entry.Source} ${entry.DetailType} ${entry.Detail}`),
-        body: { FailedEntryCount: 0, Entries: entries.map(() => ({ EventId: "1" })) },
-      };
-    }),
+  open: (tls) =>
+    awsDestination(
+      { detailType: "{{ .Reason }}", source: "test" },
+      (operation, input, _, judge) => {
+        if (operation === "DescribeEventBus") return {};
+        if (operation !== "PutEvents") throw new Error(operation);
+        const entries = input.Entries as Entry[];
+        if (entries.length > 10) throw new Error("too many entries");
+        const all = entries.map((entry) => `${entry.EventBusName} ${entry.Source} ${entry.DetailType} ${entry.Detail}`);
+        const { texts, refused, results } = judged(all, judge, { EventId: "1" });
+        return { texts, refused, body: { FailedEntryCount: refused.length, Entries: results } };
+      },
+      tls,
+    ),
   golden: `default test BackOff ${GOLDEN_LINE.trimEnd()}`,
   json: (text) => text.slice(text.indexOf("{")),
   secrets: AWS_SECRETS,

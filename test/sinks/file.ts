@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import type { Fixture } from "../contract.ts";
+import { answersNothing } from "./about.ts";
 import { GOLDEN_LINE, linesIn } from "./lines.ts";
 
 export default {
@@ -33,7 +34,10 @@ export default {
   },
   gone: "not_found",
   skip: {
+    ...answersNothing("a local file answers nothing"),
+    "an event too large": "a file takes what it is given",
     hang: "a local file takes what it is given",
+    restarted: "a local file has no server",
     "aborted during": "a local file takes what it is given",
     statuses: "no HTTP",
     "no secret shown": "no secrets",

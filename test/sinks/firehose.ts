@@ -1,20 +1,23 @@
 import type { Fixture } from "../contract.ts";
 import { AWS_AUTH, AWS_RETRIES, iam } from "./about.ts";
-import { AWS_SECRETS, awsDestination } from "./aws-fake.ts";
+import { AWS_SECRETS, awsDestination, judged } from "./aws-fake.ts";
 import { GOLDEN_LINE } from "./lines.ts";
 
 export default {
-  open: () =>
-    awsDestination({ deliveryStreamName: "events" }, (operation, input) => {
-      if (operation === "DescribeDeliveryStream") return {};
-      if (operation !== "PutRecordBatch" || input.DeliveryStreamName !== "events") throw new Error(operation);
-      const records = input.Records as { Data: string }[];
-      if (records.length > 500) throw new Error("too many records");
-      return {
-        texts: records.map(({ Data }) => Buffer.from(Data, "base64").toString()),
-        body: { FailedPutCount: 0, RequestResponses: records.map(() => ({ RecordId: "1" })) },
-      };
-    }),
+  open: (tls) =>
+    awsDestination(
+      { deliveryStreamName: "events" },
+      (operation, input, _, judge) => {
+        if (operation === "DescribeDeliveryStream") return {};
+        if (operation !== "PutRecordBatch" || input.DeliveryStreamName !== "events") throw new Error(operation);
+        const records = input.Records as { Data: string }[];
+        if (records.length > 500) throw new Error("too many records");
+        const all = records.map(({ Data }) => Buffer.from(Data, "base64").toString());
+        const { texts, refused, results } = judged(all, judge, { RecordId: "1" });
+        return { texts, refused, body: { FailedPutCount: refused.length, RequestResponses: results } };
+      },
+      tls,
+    ),
   golden: GOLDEN_LINE,
   secrets: AWS_SECRETS,
   about: {
@@ -31,6 +34,7 @@ export default {
     retries: `${AWS_RETRIES}, \`FailedPutCount\`: exactly those`,
     tested: [{ component: "aws", server: "moto", version: "5.2.5" }],
   },
+  refusesNone: "Firehose has no code for a record that it will never take",
   gone: "network",
   skip: {},
 } satisfies Fixture;

@@ -23,8 +23,8 @@ function take(request: Request, body: string): Taken {
 }
 
 export default {
-  open: () =>
-    httpDestination((url) => ({ url, token: "app-1", title: "{{ .Reason }}", priority: "{{ .Count }}" }), take),
+  open: (tls) =>
+    httpDestination((url) => ({ url, token: "app-1", title: "{{ .Reason }}", priority: "{{ .Count }}" }), take, tls),
   golden:
     '{"title":"BackOff","message":"Back-off <restarting> failed container","priority":7,"extras":{"petrel::event":{"id":"ba30f343-3351.101"}}}',
   secrets: [
@@ -41,6 +41,7 @@ export default {
     retries: HTTP_RETRIES,
     tested: [{ fake: "https://gotify.net/api-docs" }],
   },
+  templates: { priority: { value: "1{{ .Count }}", gives: '"priority":17' } },
   gone: "network",
   skip: {},
 } satisfies Fixture;

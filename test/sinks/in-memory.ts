@@ -1,5 +1,6 @@
 import { received } from "../../sinks/in-memory.ts";
 import type { Fixture } from "../contract.ts";
+import { IN_MEMORY } from "./about.ts";
 
 export default {
   open: async () => ({
@@ -23,13 +24,5 @@ export default {
     tested: [{ local: "the process's own memory" }],
   },
   gone: "internal",
-  skip: {
-    gone: "memory is always there",
-    hang: "memory is always there",
-    "aborted before": "memory is always there",
-    "aborted during": "memory is always there",
-    statuses: "no HTTP",
-    "no secret shown": "no secrets",
-    "check sends nothing": "no check",
-  },
+  skip: IN_MEMORY,
 } satisfies Fixture;

@@ -37,7 +37,7 @@ export function parseLines(text: string): Parsed[] {
 }
 
 export default {
-  open: () =>
+  open: (tls) =>
     httpDestination(
       (url) => ({ url, username: "me", password: "pw" }),
       (request, body) => {
@@ -51,6 +51,7 @@ export default {
           answer: new Response(null, { status: 204 }),
         };
       },
+      tls,
     ),
   golden: `k8s_events,cluster_name=default,hostname=node-1,pod_id=poduid-1,pod_name=web-1,uid=ba30f343-3351 1795211118000000101 ${GOLDEN_LINE.trimEnd()}`,
   json: (text) => (text.endsWith("\n") ? (parseLines(text)[0]?.fields.value ?? "") : text.slice(text.indexOf("{"))),

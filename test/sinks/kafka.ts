@@ -3,11 +3,22 @@
  * test/e2e/kafka.test.ts. @see https://kafka.apache.org/protocol
  */
 import type { Socket } from "bun";
-import { type Behaviour, type Fixture, MARK, until } from "../contract.ts";
+import {
+  type Behaviour,
+  type Delivery,
+  type Fixture,
+  lineOf,
+  MARK,
+  type ServerTls,
+  serverTls,
+  until,
+} from "../contract.ts";
+import { openRelay, type Relay } from "../relay.ts";
 import { GOLDEN_LINE } from "./lines.ts";
 
 const API = { produce: 0, metadata: 3, saslHandshake: 17, apiVersions: 18, saslAuthenticate: 36 } as const;
 const UNSUPPORTED_VERSION = 35;
+const MESSAGE_TOO_LARGE = 10;
 
 /** Writes the protocol's types, version-less: INT16, INT32 …, STRING. */
 function writer() {
@@ -101,10 +112,14 @@ export function fakeBroker(options: {
   /** What is wrong with the credentials; undefined: nothing. */
   readonly denied?: () => string | undefined;
   readonly silent?: () => boolean;
+  /** Where clients are sent. Default: here. */
+  readonly advertised?: () => number;
+  readonly tls?: ServerTls | undefined;
 }) {
   const listener = Bun.listen<{ rest: Buffer }>({
     hostname: "127.0.0.1",
     port: 0,
+    ...(options.tls && { tls: serverTls(options.tls) }),
     socket: {
       open(socket) {
         socket.data = { rest: Buffer.alloc(0) };
@@ -155,7 +170,13 @@ export function fakeBroker(options: {
       }
       case API.metadata: {
         const topics = Array.from({ length: input.int32() }, () => input.text());
-        const out = writer().int32(0).int32(1).int32(1).text("127.0.0.1").int32(listener.port).int16(-1);
+        const out = writer()
+          .int32(0)
+          .int32(1)
+          .int32(1)
+          .text("127.0.0.1")
+          .int32(options.advertised?.() ?? listener.port)
+          .int16(-1);
         out.text("cluster").int32(1).int32(topics.length);
         for (const topic of topics) {
           out.int16(0).text(topic).int8(0).int32(1);
@@ -203,33 +224,46 @@ export function fakeBroker(options: {
 const SASL = { enable: true, username: "user", password: "pass" };
 
 export default {
-  async open() {
+  async open(tls) {
     let how: Behaviour = "accept";
     const came: Message[] = [];
+    const deliveries: Delivery[] = [];
+    let relay: Relay | undefined;
     const broker = fakeBroker({
+      tls,
+      advertised: () => relay?.port ?? 0,
       silent: () => how === "hang",
-      denied: () => (typeof how === "object" ? how.body : undefined),
+      denied: () => (typeof how === "object" && "status" in how ? how.body : undefined),
       produce(messages) {
+        const bytes = messages.reduce((sum, { value }) => sum + value.length, 0);
+        if (typeof how === "object" && "tooLarge" in how && bytes > how.tooLarge) return MESSAGE_TOO_LARGE;
         came.push(...messages);
+        deliveries.push({ texts: messages.map(({ value }) => value), bytes });
         return 0;
       },
     });
+    relay = await openRelay(broker.port);
+    const { port, behave, sent, close } = relay;
     return {
-      config: { brokers: [`127.0.0.1:${broker.port}`], topic: "events" },
+      config: { brokers: [`127.0.0.1:${port}`], topic: "events" },
       async behave(next) {
         how = next;
-        if (next === "gone") broker.stop();
+        await behave(lineOf(next));
       },
       async received(count) {
         await until(() => came.length >= count, `${count} messages came`);
         return came.map(({ key, value }) => `${key} ${value}`);
       },
       ids: () => came.map(({ headers }) => headers.id ?? ""),
+      deliveries: () => deliveries,
+      sent,
       async [Symbol.asyncDispose]() {
+        await close();
         broker.stop();
       },
     };
   },
+  tls: (settings) => ({ tls: { enable: true, ...settings } }),
   golden: `ba30f343-3351 ${GOLDEN_LINE.trimEnd()}`,
   json: (text) => text.slice(text.indexOf("{")),
   secrets: [{ sasl: { ...SASL, password: MARK } }, { sasl: { ...SASL, mechanism: "oauthbearer", token: MARK } }],
@@ -243,6 +277,7 @@ export default {
     retries: "Kafka's error codes; nothing goes out behind what failed",
     tested: [{ component: "kafka", server: "Kafka", version: "4.3.1" }],
   },
+  templates: { avro: { unseen: "a schema and no template" } },
   gone: "network",
   skip: { statuses: "no HTTP; kafka.test.ts has Kafka's errors" },
 } satisfies Fixture;

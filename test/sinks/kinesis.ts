@@ -1,20 +1,23 @@
 import type { Fixture } from "../contract.ts";
 import { AWS_AUTH, AWS_RETRIES, iam } from "./about.ts";
-import { AWS_SECRETS, awsDestination } from "./aws-fake.ts";
+import { AWS_SECRETS, awsDestination, judged } from "./aws-fake.ts";
 import { GOLDEN_LINE } from "./lines.ts";
 
 export default {
-  open: () =>
-    awsDestination({ streamName: "events" }, (operation, input) => {
-      if (operation === "DescribeStreamSummary") return {};
-      if (operation !== "PutRecords" || input.StreamName !== "events") throw new Error(operation);
-      const records = input.Records as { Data: string; PartitionKey: string }[];
-      if (records.length > 500) throw new Error("too many records");
-      return {
-        texts: records.map(({ Data, PartitionKey }) => `${PartitionKey} ${Buffer.from(Data, "base64")}`),
-        body: { FailedRecordCount: 0, Records: records.map(() => ({ SequenceNumber: "1", ShardId: "0" })) },
-      };
-    }),
+  open: (tls) =>
+    awsDestination(
+      { streamName: "events" },
+      (operation, input, _, judge) => {
+        if (operation === "DescribeStreamSummary") return {};
+        if (operation !== "PutRecords" || input.StreamName !== "events") throw new Error(operation);
+        const records = input.Records as { Data: string; PartitionKey: string }[];
+        if (records.length > 500) throw new Error("too many records");
+        const all = records.map(({ Data, PartitionKey }) => `${PartitionKey} ${Buffer.from(Data, "base64")}`);
+        const { texts, refused, results } = judged(all, judge, { SequenceNumber: "1", ShardId: "0" });
+        return { texts, refused, body: { FailedRecordCount: refused.length, Records: results } };
+      },
+      tls,
+    ),
   golden: `ba30f343-3351 ${GOLDEN_LINE.trimEnd()}`,
   json: (text) => text.slice(text.indexOf("{")),
   secrets: AWS_SECRETS,
@@ -32,6 +35,7 @@ export default {
     retries: `${AWS_RETRIES}, \`FailedRecordCount\`: exactly those`,
     tested: [{ component: "aws", server: "moto", version: "5.2.5" }],
   },
+  refusesNone: "Kinesis has no code for a record that it will never take",
   gone: "network",
   skip: {},
 } satisfies Fixture;

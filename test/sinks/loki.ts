@@ -32,10 +32,11 @@ function take(request: Request, body: string) {
 }
 
 export default {
-  open: () =>
+  open: (tls) =>
     httpDestination(
       (url) => ({ url, streamLabels: { source: "k8s", type: "{{ .Type }}" }, tenant: "one" }),
       (request, body) => take(request, body),
+      tls,
     ),
   golden: `one {"source":"k8s","type":"Warning"} 1795211118000000101 {"metadata":{"name":"web-1.17aa","namespace":"default","uid":"ba30f343-3351","resourceVersion":"101","creationTimestamp":"2026-11-20T21:44:18Z"},"reason":"BackOff","message":"Back-off \\u003crestarting\\u003e failed container","source":{"component":"kubelet","host":"node-1"},"firstTimestamp":"2026-11-20T21:44:18Z","lastTimestamp":"2026-11-20T21:45:18Z","count":7,"type":"Warning","eventTime":null,"reportingComponent":"","reportingInstance":"","clusterName":"","involvedObject":{"kind":"Pod","namespace":"default","name":"web-1","uid":"poduid-1","apiVersion":"v1","resourceVersion":"55","labels":{"app":"web","app.kubernetes.io/name":"web"},"deleted":false}}`,
   // What is rendered is a push of one line.

@@ -3,7 +3,7 @@ import { HTTP_RETRIES } from "./about.ts";
 import { documentOf, GOLDEN_DOCUMENT, takeBulk } from "./bulk.ts";
 
 export default {
-  open: () => httpDestination((url) => ({ hosts: [url], useEventID: true, deDot: true }), takeBulk),
+  open: (tls) => httpDestination((url) => ({ hosts: [url], useEventID: true, deDot: true }), takeBulk, tls),
   golden: `index kube-events ${GOLDEN_DOCUMENT}`,
   json: documentOf,
   secrets: [

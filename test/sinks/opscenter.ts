@@ -6,7 +6,7 @@ import { AWS_SECRETS, awsDestination } from "./aws-fake.ts";
 const sorted = (text: string) => JSON.stringify(Object.fromEntries(Object.entries(JSON.parse(text)).sort()));
 
 export default {
-  open: () =>
+  open: (tls) =>
     awsDestination(
       {
         title: "{{ .Reason }}",
@@ -24,6 +24,7 @@ export default {
         const dedup = JSON.parse(input.OperationalData["/aws/dedup"].Value).dedupString;
         return { texts: [sorted(JSON.stringify(input))], ids: [dedup], body: { OpsItemId: "oi-2" } };
       },
+      tls,
     ),
   golden: `{"Description":"Back-off <restarting> failed container","Notifications":[{"Arn":"arn:aws:sns:eu-central-1:123456789012:t"}],"OperationalData":{"/aws/dedup":{"Value":"{\\"dedupString\\":\\"ba30f343-3351.101\\"}","Type":"SearchableString"},"reason":{"Value":"BackOff","Type":"SearchableString"}},"Priority":2,"RelatedOpsItems":[{"OpsItemId":"oi-1"}],"Source":"test","Tags":[{"Key":"team","Value":"a"}],"Title":"BackOff"}`,
   json: sorted,
@@ -38,6 +39,7 @@ export default {
     retries: `${AWS_RETRIES}; an item that exists is delivered`,
     tested: [{ fake: "https://github.com/boto/botocore/blob/develop/botocore/data/ssm/2014-11-06/service-2.json" }],
   },
+  templates: { priority: { unseen: "it must give a number from 1 to 5: aws.test.ts" } },
   gone: "network",
-  skip: {},
+  skip: { "an event too large": "texts are cut to what an OpsItem takes" },
 } satisfies Fixture;

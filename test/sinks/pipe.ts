@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { closeSync, constants, mkdtempSync, openSync, readSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { type Fixture, until } from "../contract.ts";
+import { answersNothing } from "./about.ts";
 import { GOLDEN_LINE, splitLines } from "./lines.ts";
 
 export default {
@@ -9,13 +10,14 @@ export default {
     const folder = mkdtempSync(`${tmpdir()}/petrel-pipe-`);
     const path = `${folder}/events`;
     spawnSync("mkfifo", [path]);
-    const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    let reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    let open = true;
     let reads = true;
     let text = "";
     const buffer = Buffer.alloc(1 << 16);
     const timer = setInterval(() => {
       try {
-        for (let read = -1; reads && read !== 0; ) {
+        for (let read = -1; open && reads && read !== 0; ) {
           read = readSync(reader, buffer);
           text += buffer.toString("latin1", 0, read);
         }
@@ -23,7 +25,6 @@ export default {
         // Nothing to read now.
       }
     }, 1);
-    let open = true;
     const close = () => {
       if (open) closeSync(reader);
       open = false;
@@ -33,6 +34,10 @@ export default {
       async behave(how) {
         reads = how === "accept";
         if (how === "gone") close();
+        if (how === "accept" && !open) {
+          reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+          open = true;
+        }
       },
       async received(count) {
         const lines = () => splitLines(Buffer.from(text, "latin1").toString());
@@ -58,6 +63,8 @@ export default {
   },
   gone: "unavailable",
   skip: {
+    ...answersNothing("a pipe answers nothing"),
+    "an event too large": "a pipe takes what it is given",
     statuses: "no HTTP",
     "no secret shown": "no secrets",
   },

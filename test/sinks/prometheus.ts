@@ -1,6 +1,8 @@
 /** Petrel's own metrics; test/e2e/prometheus.test.ts has the real server, which reads them. */
+
 import { createMetrics } from "../../src/metrics.ts";
 import type { Fixture } from "../contract.ts";
+import { IN_MEMORY } from "./about.ts";
 
 export default {
   async open() {
@@ -34,14 +36,7 @@ export default {
     retries: "none: memory takes everything",
     tested: [{ component: "prometheus", server: "Prometheus", version: "2.42.0" }],
   },
+  templates: { labels: { value: { named: "T-{{ .Reason }}-T" }, gives: "T-BackOff-T" } },
   gone: "internal",
-  skip: {
-    gone: "memory is always there",
-    hang: "memory is always there",
-    "aborted before": "memory is always there",
-    "aborted during": "memory is always there",
-    statuses: "no HTTP",
-    "no secret shown": "no secrets",
-    "check sends nothing": "no check",
-  },
+  skip: { ...IN_MEMORY, "more events than a delivery takes": "a counter cannot tell one event from another" },
 } satisfies Fixture;

@@ -1,6 +1,16 @@
 /** A fake that speaks RESP 3 as a client of Redis needs it; the real server is in test/e2e/redis.test.ts. */
 import type { Socket } from "bun";
-import { type Behaviour, type Fixture, MARK, until } from "../contract.ts";
+import {
+  type Behaviour,
+  type Delivery,
+  type Fixture,
+  lineOf,
+  MARK,
+  type ServerTls,
+  serverTls,
+  until,
+} from "../contract.ts";
+import { openRelay } from "../relay.ts";
 import { GOLDEN_LINE } from "./lines.ts";
 
 /** Whole commands at the start of `text`, and what is left. */
@@ -38,11 +48,12 @@ export function readCommands(bytes: Buffer): { commands: string[][]; rest: Buffe
 const HELLO = "%2\r\n$6\r\nserver\r\n$5\r\nredis\r\n$4\r\nmode\r\n$10\r\nstandalone\r\n";
 
 /** `answer` says what a command is answered, in RESP; undefined: nothing, for ever. */
-export function fakeRedis(answer: (command: readonly string[]) => string | undefined) {
+export function fakeRedis(answer: (command: readonly string[]) => string | undefined, tls?: ServerTls) {
   const sockets = new Set<Socket<{ rest: Buffer }>>();
   const listener = Bun.listen<{ rest: Buffer }>({
     hostname: "127.0.0.1",
     port: 0,
+    ...(tls && { tls: serverTls(tls) }),
     socket: {
       open(socket) {
         socket.data = { rest: Buffer.alloc(0) };
@@ -72,34 +83,45 @@ export function fakeRedis(answer: (command: readonly string[]) => string | undef
 const ERRORS: Readonly<Record<number, string>> = { 401: "WRONGPASS", 503: "LOADING" };
 
 export default {
-  async open() {
+  async open(tls) {
     let how: Behaviour = "accept";
     const came: string[] = [];
     const ids: string[] = [];
+    const deliveries: Delivery[] = [];
     const server = fakeRedis((command) => {
       const [name, ...args] = command;
       if (how === "hang") return undefined;
-      if (typeof how === "object") return `-${ERRORS[how.status] ?? "ERR"} ${how.body ?? ""}\r\n`;
+      if (typeof how === "object" && "status" in how) return `-${ERRORS[how.status] ?? "ERR"} ${how.body ?? ""}\r\n`;
       if (name === "HELLO") return HELLO;
       if (name === "XADD") {
-        came.push(args.at(-1) ?? "");
+        const text = args.at(-1) ?? "";
+        deliveries.push({ texts: [text], bytes: text.length });
+        if (typeof how === "object" && "tooLarge" in how && text.length > how.tooLarge)
+          return "-ERR Protocol error: invalid bulk length\r\n";
+        const verdict = typeof how === "object" && "judge" in how ? how.judge(text) : undefined;
+        if (verdict) return verdict === "again" ? "-BUSY Redis is busy\r\n" : "-ERR never\r\n";
+        came.push(text);
         ids.push(args[args.indexOf("id") + 1] ?? "");
         return "$3\r\n1-0\r\n";
       }
       return name === "PING" ? "+PONG\r\n" : "+OK\r\n";
-    });
+    }, tls);
+    const relay = await openRelay(server.port);
     return {
-      config: { address: `127.0.0.1:${server.port}` },
+      config: { address: `127.0.0.1:${relay.port}` },
       async behave(next) {
         how = next;
-        if (next === "gone") server.stop();
+        await relay.behave(lineOf(next));
       },
       async received(count) {
         await until(() => came.length >= count, `${count} entries came`);
         return came;
       },
       ids: () => ids,
+      deliveries: () => deliveries,
+      sent: relay.sent,
       async [Symbol.asyncDispose]() {
+        await relay.close();
         server.stop();
       },
     };

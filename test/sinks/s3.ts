@@ -4,14 +4,18 @@ import { AWS_SECRETS, awsDestination } from "./aws-fake.ts";
 import { GOLDEN_LINE } from "./lines.ts";
 
 export default {
-  open: () =>
-    awsDestination({ bucket: "events", forcePathStyle: true, gzip: false }, (method, input, request) => {
-      if (method === "HEAD") return { body: "" };
-      const { pathname } = new URL(request.url);
-      if (method !== "PUT" || !/^\/events\/kubernetes-events\/\d{4}\/\d\d\/\d\d\/\d\d\/.*\.ndjson$/.test(pathname))
-        throw new Error(`${method} ${pathname}`);
-      return { texts: String(input).split(/(?<=\n)/), body: "" };
-    }),
+  open: (tls) =>
+    awsDestination(
+      { bucket: "events", forcePathStyle: true, gzip: false },
+      (method, input, request) => {
+        if (method === "HEAD") return { body: "" };
+        const { pathname } = new URL(request.url);
+        if (method !== "PUT" || !/^\/events\/kubernetes-events\/\d{4}\/\d\d\/\d\d\/\d\d\/.*\.ndjson$/.test(pathname))
+          throw new Error(`${method} ${pathname}`);
+        return { texts: String(input).split(/(?<=\n)/), body: "" };
+      },
+      tls,
+    ),
   golden: GOLDEN_LINE,
   secrets: AWS_SECRETS,
   about: {
@@ -24,5 +28,8 @@ export default {
     tested: [{ component: "aws", server: "moto", version: "5.2.5" }],
   },
   gone: "network",
-  skip: { "idempotent id": "the key of an object comes from the ids of its events: s3.test.ts" },
+  skip: {
+    "partial failure": "an object is written whole; s3.test.ts has several objects",
+    "idempotent id": "the key of an object comes from the ids of its events: s3.test.ts",
+  },
 } satisfies Fixture;

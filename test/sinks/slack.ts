@@ -19,7 +19,7 @@ function take(request: Request, body: string): Taken {
 }
 
 export default {
-  open: () =>
+  open: (tls) =>
     httpDestination(
       (url) => ({
         ...{ apiUrl: `${url}/api`, token: "xoxb-1", channel: "#k8s", title: "{{ .Reason }}" },
@@ -29,6 +29,7 @@ export default {
         },
       }),
       take,
+      tls,
     ),
   golden: `{"channel":"#k8s","text":"<https://k8s/BackOff|link> Back-off &lt;restarting&gt; failed container","attachments":[{"color":"","author_name":"","title":"BackOff","fields":[{"title":"a","value":"Back-off &lt;restarting&gt; failed container","short":false},{"title":"b","value":"Warning","short":false}],"footer":""}]}`,
   secrets: [
@@ -48,6 +49,10 @@ export default {
     retries: `${HTTP_RETRIES}, \`ok: false\` and its error`,
     tested: [{ fake: "https://docs.slack.dev/reference/methods/chat.postMessage" }],
   },
+  templates: {
+    threadKey: { unseen: "it chooses the thread: slack.test.ts" },
+    completionCondition: { unseen: "it ends the thread: slack.test.ts" },
+  },
   gone: "network",
-  skip: {},
+  skip: { "an event too large": "texts are cut to what Slack takes" },
 } satisfies Fixture;

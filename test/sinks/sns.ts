@@ -1,6 +1,6 @@
 import type { Fixture } from "../contract.ts";
 import { AWS_AUTH, AWS_RETRIES, iam } from "./about.ts";
-import { AWS_SECRETS, awsDestination } from "./aws-fake.ts";
+import { AWS_SECRETS, awsDestination, CODES, judged } from "./aws-fake.ts";
 import { GOLDEN_LINE } from "./lines.ts";
 
 const NAMESPACE = "http://sns.amazonaws.com/doc/2010-03-31/";
@@ -20,18 +20,33 @@ export function entriesOf(form: Readonly<Record<string, string>>): Record<string
 }
 
 export default {
-  open: () =>
-    awsDestination({ topicARN: "arn:aws:sns:eu-central-1:123456789012:events" }, (operation, input) => {
-      if (operation === "GetTopicAttributes") return { body: answer(operation, "<Attributes/>") };
-      if (operation !== "PublishBatch") throw new Error(operation);
-      const entries = entriesOf(input);
-      if (entries.length > 10) throw new Error("TooManyEntriesInBatchRequest");
-      return {
-        texts: entries.map(({ Message = "" }) => Message),
-        ids: entries.map((entry) => entry["MessageAttributes.entry.1.Value.StringValue"] ?? ""),
-        body: answer(operation, "<Failed/><Successful/>"),
-      };
-    }),
+  open: (tls) =>
+    awsDestination(
+      { topicARN: "arn:aws:sns:eu-central-1:123456789012:events" },
+      (operation, input, _, judge) => {
+        if (operation === "GetTopicAttributes") return { body: answer(operation, "<Attributes/>") };
+        if (operation !== "PublishBatch") throw new Error(operation);
+        const entries = entriesOf(input);
+        if (entries.length > 10) throw new Error("TooManyEntriesInBatchRequest");
+        const { texts, refused, verdicts } = judged(
+          entries.map(({ Message = "" }) => Message),
+          judge,
+          {},
+        );
+        const taken = entries.filter((_, at) => verdicts[at] === undefined);
+        const failed = entries.map(({ Id }, at) => {
+          const verdict = verdicts[at];
+          if (verdict === undefined) return "";
+          const fault = verdict === "never";
+          return `<member><Id>${Id}</Id><Code>${CODES[verdict]}</Code><SenderFault>${fault}</SenderFault></member>`;
+        });
+        return {
+          ...{ texts, refused, ids: taken.map((entry) => entry["MessageAttributes.entry.1.Value.StringValue"] ?? "") },
+          body: answer(operation, `<Failed>${failed.join("")}</Failed><Successful/>`),
+        };
+      },
+      tls,
+    ),
   golden: GOLDEN_LINE.trimEnd(),
   secrets: AWS_SECRETS,
   about: {

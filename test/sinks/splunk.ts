@@ -30,7 +30,7 @@ function take(request: Request, body: string): Taken {
 }
 
 export default {
-  open: () =>
+  open: (tls) =>
     httpDestination(
       (url) => ({
         url,
@@ -41,6 +41,7 @@ export default {
         layout: { message: "{{ .Message }}" },
       }),
       take,
+      tls,
     ),
   golden: `{"time":1795211118,"index":"k8s","source":"kubernetes","sourcetype":"kubernetes:event","fields":{"reason":"BackOff","event_id":"ba30f343-3351.101"},"event":{"message":"Back-off \\u003crestarting\\u003e failed container"}}`,
   json: (text) => JSON.stringify(JSON.parse(text).event),

@@ -1,6 +1,6 @@
 import type { Fixture } from "../contract.ts";
 import { AWS_AUTH, AWS_RETRIES, iam } from "./about.ts";
-import { AWS_SECRETS, awsDestination, md5 } from "./aws-fake.ts";
+import { AWS_SECRETS, awsDestination, CODES, judged, md5 } from "./aws-fake.ts";
 import { GOLDEN_LINE } from "./lines.ts";
 
 interface Entry {
@@ -10,22 +10,34 @@ interface Entry {
 }
 
 export default {
-  open: () =>
-    awsDestination({ queueName: "events" }, (operation, input) => {
-      if (operation === "GetQueueUrl") return { body: { QueueUrl: "http://sqs.invalid/123456789012/events" } };
-      if (operation === "GetQueueAttributes") return {};
-      if (operation !== "SendMessageBatch") throw new Error(operation);
-      const entries = input.Entries as Entry[];
-      if (entries.length > 10) throw new Error("TooManyEntriesInBatchRequest");
-      return {
-        texts: entries.map(({ MessageBody }) => MessageBody),
-        ids: entries.map(({ MessageAttributes }) => MessageAttributes?.id.StringValue ?? ""),
-        body: {
-          Failed: [],
-          Successful: entries.map(({ Id, MessageBody }) => ({ Id, MessageId: Id, MD5OfMessageBody: md5(MessageBody) })),
-        },
-      };
-    }),
+  open: (tls) =>
+    awsDestination(
+      { queueName: "events" },
+      (operation, input, _, judge) => {
+        if (operation === "GetQueueUrl") return { body: { QueueUrl: "http://sqs.invalid/123456789012/events" } };
+        if (operation === "GetQueueAttributes") return {};
+        if (operation !== "SendMessageBatch") throw new Error(operation);
+        const entries = input.Entries as Entry[];
+        if (entries.length > 10) throw new Error("TooManyEntriesInBatchRequest");
+        const { texts, refused, verdicts } = judged(
+          entries.map(({ MessageBody }) => MessageBody),
+          judge,
+          {},
+        );
+        const taken = entries.filter((_, at) => verdicts[at] === undefined);
+        return {
+          ...{ texts, refused, ids: taken.map(({ MessageAttributes }) => MessageAttributes?.id.StringValue ?? "") },
+          body: {
+            Failed: entries.flatMap(({ Id }, at) => {
+              const verdict = verdicts[at];
+              return verdict ? [{ Id, Code: CODES[verdict], Message: "", SenderFault: verdict === "never" }] : [];
+            }),
+            Successful: taken.map(({ Id, MessageBody }) => ({ Id, MessageId: Id, MD5OfMessageBody: md5(MessageBody) })),
+          },
+        };
+      },
+      tls,
+    ),
   golden: GOLDEN_LINE.trimEnd(),
   secrets: AWS_SECRETS,
   about: {

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { HOSTILE } from "../contract.ts";
 import { GOLDEN_LINE } from "./lines.ts";
 
 const ROOT = `${import.meta.dir}/../..`;
@@ -46,5 +47,5 @@ test("stdout writes one valid line for each hostile event", async () => {
     if (refused !== "timeout") throw new Error("an aborted delivery was made");
   `);
   const lines = out.trimEnd().split("\n");
-  expect(lines.map((line) => typeof JSON.parse(line))).toEqual(Array(6).fill("object"));
+  expect(lines.map((line) => typeof JSON.parse(line))).toEqual(Array(HOSTILE.length).fill("object"));
 });

@@ -1,4 +1,5 @@
-import { CLAUSES, type Fixture } from "../contract.ts";
+import { CLAUSES } from "../clauses.ts";
+import type { Fixture } from "../contract.ts";
 
 export default {
   open: () => Promise.reject(new Error("standard output is the test runner's")),

@@ -1,38 +1,38 @@
-import { type Fixture, until } from "../contract.ts";
+import { type Fixture, lineOf, serverTls, until } from "../contract.ts";
+import { openRelay } from "../relay.ts";
+import { answersNothing } from "./about.ts";
 import { GOLDEN_LINE, splitLines } from "./lines.ts";
 
 export default {
-  async open() {
+  async open(tls) {
     let text = "";
-    let reads = true;
     const listener = Bun.listen({
       hostname: "127.0.0.1",
       port: 0,
+      ...(tls && { tls: serverTls(tls) }),
       socket: {
-        open(socket) {
-          if (!reads) socket.pause();
-        },
         data(_, bytes) {
           text += bytes.toString("latin1");
         },
       },
     });
+    const relay = await openRelay(listener.port);
     return {
-      config: { network: "tcp", address: `127.0.0.1:${listener.port}`, hostname: "vm", tag: "k8s.event" },
-      async behave(how) {
-        reads = how === "accept";
-        if (how === "gone") listener.stop(true);
-      },
+      config: { network: "tcp", address: `127.0.0.1:${relay.port}`, hostname: "vm", tag: "k8s.event" },
+      behave: (how) => relay.behave(lineOf(how)),
       async received(count) {
         const lines = () => splitLines(Buffer.from(text, "latin1").toString());
         await until(() => lines().length >= count && (text === "" || text.endsWith("\n")), `${count} lines came`);
         return lines();
       },
+      sent: relay.sent,
       async [Symbol.asyncDispose]() {
+        await relay.close();
         listener.stop(true);
       },
     };
   },
+  tls: (settings) => ({ network: "tls", tls: settings }),
   golden: `<132>2026-11-20T21:45:18Z vm k8s.event[${process.pid}]: ${GOLDEN_LINE}`,
   json: (text) => text.slice(text.indexOf("{")),
   about: {
@@ -50,6 +50,8 @@ export default {
   },
   gone: "network",
   skip: {
+    ...answersNothing("a syslog server answers nothing"),
+    "an event too large": "a syslog server cuts what it finds too large, and says nothing",
     "idempotent id": "RFC 3164 has no place for it; syslog.test.ts has RFC 5424's",
     hang: "what the system has taken counts as sent; syslog.test.ts has a server that does not read",
     "aborted during": "see hang",

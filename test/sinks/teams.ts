@@ -37,13 +37,14 @@ function take(request: Request, body: string): Taken {
 }
 
 export default {
-  open: () =>
+  open: (tls) =>
     httpDestination(
       (url) => ({
         ...{ endpoint: `${url}/workflows/1?sig=s`, title: "{{ .Reason }}", text: "{{ .Message }} *now*" },
         layout: { type: "{{ .Type }}", count: "{{ .Count }}" },
       }),
       take,
+      tls,
     ),
   golden: `{"type":"message","attachments":[{"contentType":"application/vnd.microsoft.card.adaptive","contentUrl":null,"content":{"$schema":"http://adaptivecards.io/schemas/adaptive-card.json","type":"AdaptiveCard","version":"1.4","body":[{"type":"TextBlock","text":"BackOff","weight":"Bolder","size":"Medium","color":"attention","wrap":true},{"type":"TextBlock","text":"Back-off <restarting> failed container \\\\*now\\\\*","wrap":true},{"type":"FactSet","facts":[{"title":"count","value":"7"},{"title":"type","value":"Warning"}]}],"msteams":{"width":"Full"}}}]}`,
   secrets: [
@@ -68,5 +69,5 @@ export default {
     ],
   },
   gone: "network",
-  skip: {},
+  skip: { "an event too large": "texts are cut to what a card takes" },
 } satisfies Fixture;

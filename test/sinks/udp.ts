@@ -1,20 +1,26 @@
 import { type Fixture, until } from "../contract.ts";
+import { answersNothing } from "./about.ts";
 import { GOLDEN_LINE } from "./lines.ts";
 
 export default {
   async open() {
     const came: string[] = [];
     const data = (_: unknown, bytes: Buffer) => void came.push(bytes.toString());
-    const socket = await Bun.udpSocket({ hostname: "127.0.0.1", port: 0, socket: { data } });
+    let socket = await Bun.udpSocket({ hostname: "127.0.0.1", port: 0, socket: { data } });
+    const { port } = socket;
     let open = true;
     const close = () => {
       if (open) socket.close();
       open = false;
     };
     return {
-      config: { host: `127.0.0.1:${socket.port}` },
+      config: { host: `127.0.0.1:${port}` },
       async behave(how) {
         if (how === "gone") close();
+        if (how === "accept" && !open) {
+          socket = await Bun.udpSocket({ hostname: "127.0.0.1", port, socket: { data } });
+          open = true;
+        }
       },
       async received(count) {
         await until(() => came.length >= count, `${count} datagrams came`);
@@ -38,6 +44,7 @@ export default {
   gone: "network",
   checkIsBlind: true,
   skip: {
+    ...answersNothing("nobody answers a datagram"),
     hang: "nobody answers a datagram",
     "aborted during": "nobody answers a datagram",
     statuses: "no HTTP",
