@@ -1,5 +1,6 @@
 /** Kafka, and what speaks its protocol, such as the Kafka endpoint of Azure Event Hubs. */
 
+import { type KafkaMessage, kafkaMessage } from "../src/cloudevents.ts";
 import { ConfigError } from "../src/errors.ts";
 import type { Event } from "../src/event.ts";
 import { type Batch, defineSink } from "../src/sink.ts";
@@ -64,6 +65,7 @@ export default defineSink({
   batch: { count: COUNT, bytes: 4 * 1024 * 1024, eventBytes: 1_000_000 },
   limits: ({ maxMessageBytes }) => ({ count: COUNT, bytes: 4 * 1024 * 1024, eventBytes: maxMessageBytes }),
   carriesId: true,
+  modes: ["structured", "binary"],
   updates: "all",
   async create(config, context) {
     const { tls, sasl } = config;
@@ -71,6 +73,12 @@ export default defineSink({
     if (config.avro && !config.layout)
       throw new ConfigError("kafka.avro: Petrel sends JSON only; remove the key, or encode behind Kafka");
     const payload = context.payload({ layout: config.layout });
+    const cloudEvents = context.mode === undefined ? undefined : context.cloudEvents({ layout: config.layout });
+    /** What goes out for an event: one message, or that of its raw form and that of its friendly one. */
+    const messages = (event: Event): readonly KafkaMessage[] =>
+      cloudEvents === undefined
+        ? [{ headers: [], body: payload(event) }]
+        : cloudEvents(event).map((one) => kafkaMessage(one, context.mode));
     const key = config.key === undefined ? undefined : context.template(config.key);
     const headers = Object.entries(config.headers).map(
       ([name, text]) => [Buffer.from(name), context.template(text)] as const,
@@ -97,9 +105,10 @@ export default defineSink({
     });
 
     const ID = Buffer.from("id");
-    const entry = (event: Event, index: number) => {
-      const value = Buffer.from(payload(event));
+    const entry = (event: Event, index: number, { headers: own, body }: KafkaMessage) => {
+      const value = Buffer.from(body);
       const named = headers.map(([name, render]) => [name, Buffer.from(render(event))] as const);
+      named.push(...own.map(([name, text]) => [Buffer.from(name), Buffer.from(text)] as const));
       // The predecessor sent none.
       if (!context.compat) named.unshift([ID, Buffer.from(event.id)]);
       const message = {
@@ -114,15 +123,22 @@ export default defineSink({
     const limits = { count: COUNT, bytes: config.maxMessageBytes, inOrder: true };
 
     return {
-      render: (batch: Batch) => ({ body: batch.map(payload).join("\n") }),
-      deliver: (batch, signal) =>
-        deliverEntries(batch.map(entry), limits, async (entries) => {
+      render: (batch: Batch) => ({
+        body: batch
+          .flatMap(messages)
+          .map(({ body }) => body)
+          .join("\n"),
+      }),
+      deliver: (batch, signal) => {
+        const all = batch.flatMap((event, index) => messages(event).map((message) => entry(event, index, message)));
+        return deliverEntries(all, limits, async (entries) => {
           await kafka.send(
             entries.map(({ value }) => value),
             signal,
           );
           return [];
-        }),
+        });
+      },
       check: (signal) => kafka.check(signal),
       async [Symbol.asyncDispose]() {
         kafka.close();

@@ -1,5 +1,7 @@
 /** Any HTTP endpoint that takes JSON. */
 import { gzipSync } from "bun";
+import { type HttpMessage, httpMessages } from "../src/cloudevents.ts";
+import { ConfigError } from "../src/errors.ts";
 import type { Batch } from "../src/sink.ts";
 import { defineSink } from "../src/sink.ts";
 import { authorization, openHttp, templatedHeaders } from "../src/wire/sink-http.ts";
@@ -32,12 +34,15 @@ export default defineSink({
     layout: { reason: "{{ .Reason }}", message: "{{ .Message }}" },
   },
   batch: MAX_BATCH,
-  limits: (config) => (config.batch === undefined ? { count: 1 } : MAX_BATCH),
+  limits: ({ batch }, _, mode) => (mode === "batch" || (mode === undefined && batch) ? MAX_BATCH : { count: 1 }),
+  modes: ["structured", "binary", "batch"],
   concurrency: 4,
   carriesId: true,
   updates: "all",
   create(config, context) {
+    const { mode } = context;
     const payload = context.payload({ layout: config.layout });
+    const cloudEvents = context.cloudEvents({ layout: config.layout });
     const format = config.batch?.format;
     const type = format === "ndjson" ? "application/x-ndjson" : "application/json";
     const headers = templatedHeaders(config.headers, context);
@@ -45,12 +50,25 @@ export default defineSink({
     // The predecessor added its users' Content-Type to its own, so that two lines went out.
     const sendsType = context.compat || !theirs.has("content-type");
     const sendsId = format === undefined && !theirs.has("idempotency-key");
+    if (mode !== undefined && format !== undefined)
+      throw new ConfigError("webhook.batch does not go with CloudEvents: write `mode: batch` beside `format`");
+    if (mode !== undefined && theirs.has("content-type"))
+      throw new ConfigError(
+        "webhook.headers: Content-Type says how CloudEvents are sent, which is `mode`'s; remove it",
+      );
     // A header of the author's own goes before.
     const credentials = theirs.has("authorization") ? () => undefined : authorization(config, context);
     const http = openHttp(config, context);
 
-    const render = (batch: Batch) => {
+    const render = (batch: Batch): readonly HttpMessage[] => {
       const [first] = batch;
+      if (mode !== undefined) {
+        const own = headers(first);
+        return httpMessages(batch.flatMap(cloudEvents), mode).map((message) => ({
+          ...message,
+          headers: [...message.headers, ...own],
+        }));
+      }
       const sent: (readonly [string, string])[] = [];
       if (sendsType) sent.push(["Content-Type", type]);
       if (sendsId) sent.push(["Idempotency-Key", first.id]);
@@ -60,26 +78,29 @@ export default defineSink({
         body += (format === "array" ? "," : "\n") + payload(batch[i] as typeof first);
       if (format === "array") body = `[${body}]`;
       if (format === "ndjson") body += "\n";
-      return { body, headers: sent };
+      return [{ body, headers: sent }];
     };
 
     return {
       render(batch) {
-        const { body, headers: sent } = render(batch);
-        return { body, headers: Object.fromEntries(sent) };
+        const messages = render(batch);
+        const body = messages.map((message) => message.body).join("\n");
+        return { body, headers: Object.fromEntries(messages[0]?.headers ?? []) };
       },
       async deliver(batch, signal) {
-        const { body, headers: sent } = render(batch);
-        const said = credentials();
-        if (said !== undefined) sent.push(["Authorization", said]);
-        if (config.gzip) sent.push(["Content-Encoding", "gzip"]);
-        await http.send({
-          method: config.method,
-          url: config.endpoint,
-          headers: sent,
-          body: config.gzip ? gzipSync(body) : body,
-          signal,
-        });
+        for (const { body, headers: rendered } of render(batch)) {
+          const sent = [...rendered];
+          const said = credentials();
+          if (said !== undefined) sent.push(["Authorization", said]);
+          if (config.gzip) sent.push(["Content-Encoding", "gzip"]);
+          await http.send({
+            method: config.method,
+            url: config.endpoint,
+            headers: sent,
+            body: config.gzip ? gzipSync(body) : body,
+            signal,
+          });
+        }
       },
       check: (signal) => http.reach(config.endpoint, signal),
       async [Symbol.asyncDispose]() {

@@ -53,6 +53,10 @@ export const FORWARDED_BYTES = 64 * 1024;
 /** What the type of an event is that has no friendly form, as Kubernetes Event Grid Bridge calls it. */
 export const RAW_TYPE = "Kubernetes.Events.Raw";
 
+/** The `$id` of the JSON Schema of the data of a type; the schemas are in `configs/schemas/`. */
+export const schemaId = (type: string): string => `urn:petrel:schema:${type}`;
+export const RAW_SCHEMA = schemaId(RAW_TYPE);
+
 /** What the bridge calls a cluster without a name. */
 const UNKNOWN_CLUSTER = "unknown-cluster";
 
@@ -146,6 +150,37 @@ export function binaryHeaders(event: CloudEvent): (readonly [name: string, value
     ["Content-Type", DATA_TYPE],
     ...attributesOf(event).map(([name, value]) => [`ce-${name}`, headerValue(value)] as const),
   ];
+}
+
+/** A request without what the sender knows: where to, and who it is. */
+export interface HttpMessage {
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  readonly body: string;
+}
+
+/** The requests that CloudEvents go out in: one for all of them in batch mode, else one each. */
+export function httpMessages(events: readonly CloudEvent[], mode: ContentMode): readonly HttpMessage[] {
+  switch (mode) {
+    case "batch":
+      return [{ headers: [["Content-Type", BATCH_TYPE]], body: batched(events) }];
+    case "structured":
+      return events.map((event) => ({ headers: [["Content-Type", STRUCTURED_TYPE]], body: structured(event) }));
+    case "binary":
+      return events.map((event) => ({ headers: binaryHeaders(event), body: event.data }));
+  }
+}
+
+/** A Kafka record without its key. */
+export interface KafkaMessage {
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  readonly body: string;
+}
+
+/** Kafka's binding knows no batch mode: a record is one CloudEvent. */
+export function kafkaMessage(event: CloudEvent, mode: ContentMode | undefined): KafkaMessage {
+  return mode === "binary"
+    ? { headers: kafkaHeaders(event), body: event.data }
+    : { headers: [["content-type", STRUCTURED_TYPE]], body: structured(event) };
 }
 
 /** The headers of a Kafka record in binary mode: plain UTF-8, nothing is percent-encoded; its value is the data. */

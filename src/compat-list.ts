@@ -32,7 +32,8 @@ export const DIFFERENCES: readonly Difference[] = [
   },
   {
     id: "own-keys",
-    about: "the rule keys `name`, `not`, `maxCount`, `reportingComponent`, `reportingInstance`, and `{ eta: … }`",
+    about:
+      "the rule keys `name`, `not`, `maxCount`, `reportingComponent`, `reportingInstance`, `eventType`, and `{ eta: … }`",
     exporter: "unknown, so ignored; a map like any other",
     petrel: "conditions; a template in eta",
   },

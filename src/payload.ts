@@ -24,7 +24,7 @@ function goSpelling(found: string): string {
 }
 
 /** JSON as Go writes it (`\u003c` for `<`, and so on); always well-formed Unicode. */
-function goJson(value: unknown): string {
+export function goJson(value: unknown): string {
   let json = JSON.stringify(value);
   if (!UNLIKE_GO.test(json)) return json;
   if (SELDOM.test(json)) json = json.replace(EVERY_SELDOM, goSpelling);

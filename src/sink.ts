@@ -6,8 +6,10 @@
  * by a short-lived child, never loads zod (10 MB resident).
  */
 import type { z } from "zod";
+import type { ContentMode } from "./cloudevents.ts";
 import type { Fields } from "./config/fields.ts";
 import type { Event } from "./event.ts";
+import type { CloudEvents } from "./form.ts";
 import type { Logger } from "./logger.ts";
 
 /** Never empty. */
@@ -94,7 +96,14 @@ export interface SinkContext {
   secret(value: SecretInput): Secret;
   /** Compiles once; the result throws DeliveryError("template") for an event that it fails on. */
   template(text: TemplateText): (event: Event) => string;
-  /** JSON text of an event: through the layout if there is one, else the exporter's event JSON. No trailing newline. */
+  /** How CloudEvents go out, one of the definition's `modes`; undefined: this receiver is sent no CloudEvents as such. */
+  readonly mode: ContentMode | undefined;
+  /** An event as CloudEvents: one, or its raw and its friendly form. Their data is what {@link payload} would be. */
+  cloudEvents(options: { readonly layout?: Layout | undefined }): (event: Event) => CloudEvents;
+  /**
+   * JSON text of an event: through the layout if there is one, else the exporter's event JSON; in the receiver's
+   * `format`, of which it is the content. No trailing newline.
+   */
   payload(options: {
     readonly layout?: Layout | undefined;
     readonly deDot?: boolean | undefined;
@@ -127,8 +136,8 @@ export interface SinkDefinition<C extends z.ZodObject = z.ZodObject> {
   /** Shown in the docs, parsed by the tests. */
   readonly example: z.input<C>;
   readonly batch: BatchLimits;
-  /** Limits that depend on the settings, and on whether the predecessor's wire shape is wanted; within `batch`. */
-  limits?(config: z.output<C>, compat?: boolean): BatchLimits;
+  /** Limits that depend on the settings, on whether the predecessor's wire shape is wanted, and on how CloudEvents go out; within `batch`. */
+  limits?(config: z.output<C>, compat?: boolean, mode?: ContentMode): BatchLimits;
   /** Deliveries under way at once. Default 1. */
   readonly concurrency?: number;
   /** The destination may take some events of a batch and refuse others; a batch then holds one event per object. */
@@ -137,6 +146,10 @@ export interface SinkDefinition<C extends z.ZodObject = z.ZodObject> {
   readonly carriesId: boolean;
   /** Without a layout the whole event is sent, with its object's metadata, which is then looked up. Default true. */
   readonly wholeEvent?: boolean;
+  /** Content modes in which it can send CloudEvents, its default first. Absent: none, though its text may be one. */
+  readonly modes?: readonly ContentMode[];
+  /** It sends CloudEvents, and nothing else. */
+  readonly onlyCloudEvents?: boolean;
   /** Default of the receiver key `updates`: `all` for stores and streams, `countDoubles` for people. */
   readonly updates: "all" | "countDoubles";
   create(config: z.output<C>, context: SinkContext): Sink | Promise<Sink>;

@@ -2,6 +2,7 @@
 
 import { fields } from "../src/config/fields.ts";
 import type { Event } from "../src/event.ts";
+import { formOf } from "../src/form.ts";
 import type { Metrics } from "../src/metrics.ts";
 import { createSinkContext } from "../src/pipeline/context.ts";
 import type { Batch, Sink, SinkDefinition } from "../src/sink.ts";
@@ -33,6 +34,7 @@ export function makeSink(
     compileTemplate: compileSimple,
     env: {},
     metrics,
+    form: formOf({}, definition),
   });
   const parsed = definition.config(fields).parse(config);
   return { sink: Promise.try(() => definition.create(parsed, context)), logs: lines };
@@ -50,5 +52,6 @@ export const numbered = (index: number): Event => anEvent({ id: `uid.${index}`, 
 
 /** What one delivery may hold, by the definition and these settings. */
 export function limitsOf({ definition, config }: Pick<Subject, "definition" | "config">) {
-  return definition.limits?.(definition.config(fields).parse(config)) ?? definition.batch;
+  const { mode } = formOf({}, definition);
+  return definition.limits?.(definition.config(fields).parse(config), false, mode) ?? definition.batch;
 }

@@ -1,6 +1,7 @@
 /** Asks the destinations of a config's receivers whether they would take events, sending none. */
 import { loadSinks } from "../../sinks/index.ts";
 import type { Config, ReceiverConfig } from "../config/types.ts";
+import { formOf } from "../form.ts";
 import type { Logger } from "../logger.ts";
 import { createSinkContext } from "../pipeline/context.ts";
 
@@ -40,6 +41,7 @@ async function tryReceiver(
     // What a template says is of no matter where nothing is sent.
     compileTemplate: (text) => () => text,
     env,
+    form: formOf(receiver, definition),
   });
   try {
     const sink = await definition.create(receiver.config, context);

@@ -3,6 +3,8 @@ import { loadSinks } from "../../sinks/index.ts";
 import type { Config, ReceiverConfig } from "../config/types.ts";
 import { UsageError } from "../errors.ts";
 import { eventTemplates } from "../event-template/compiler.ts";
+import { formOf } from "../form.ts";
+import { friendlyFor } from "../friendly/load.ts";
 import { createLogger } from "../logger.ts";
 import { createSinkContext } from "../pipeline/context.ts";
 import type { Sink } from "../sink.ts";
@@ -18,6 +20,8 @@ export async function openSink(receiver: ReceiverConfig, config: Config, io: Io)
     logger: createLogger({ level: "disabled", format: "pretty" }),
     compat: config.compat === "exporter",
     language: receiver.language,
+    form: formOf(receiver, definition),
+    friendly: (await friendlyFor(config))?.data,
     compileTemplate: await eventTemplates(config, io.env),
     env: io.env,
   });

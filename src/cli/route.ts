@@ -1,4 +1,5 @@
 /** `petrel route` */
+import { friendlyFor } from "../friendly/load.ts";
 import { compileRoute } from "../pipeline/route.ts";
 import { COMPAT_FLAG, CONFIG_FLAG, OUTPUT_FLAG, parseFlags, positionals } from "./args.ts";
 import { CLUSTER_FLAGS } from "./cluster.ts";
@@ -33,7 +34,10 @@ ${EVENT_USAGE}`,
     const config = readConfig(flags, io);
     const events = await readEvents(argument, io, { ...config, cluster: flags });
     const receivers = config.receivers.map(({ name }) => name);
-    const router = compileRoute(config.route, receivers, { compat: config.compat === "exporter" });
+    const router = compileRoute(config.route, receivers, {
+      compat: config.compat === "exporter",
+      eventType: (await friendlyFor(config))?.type,
+    });
 
     let failed = false;
     let separator = "";

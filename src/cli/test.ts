@@ -4,6 +4,7 @@ import { dirname, resolve } from "node:path";
 import type { Config, ConfigTest } from "../config/types.ts";
 import { UsageError } from "../errors.ts";
 import type { Event } from "../event.ts";
+import { friendlyFor } from "../friendly/load.ts";
 import { compileRoute, type Router } from "../pipeline/route.ts";
 import type { Sink } from "../sink.ts";
 import { COMPAT_FLAG, CONFIG_FLAG, OUTPUT_FLAG, parseFlags, positionals } from "./args.ts";
@@ -62,7 +63,7 @@ Exit code 1 when a test fails.
       router: compileRoute(
         config.route,
         config.receivers.map(({ name }) => name),
-        { compat: config.compat === "exporter" },
+        { compat: config.compat === "exporter", eventType: (await friendlyFor(config))?.type },
       ),
       io: { ...io, cwd: folder },
       sinks: new Map(),

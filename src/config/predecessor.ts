@@ -109,6 +109,7 @@ export const OWN_RULE_KEYS: ReadonlyMap<string, string> = new Map([
   ["maxCount", "write a number, 1 or more"],
   ["reportingComponent", "write one pattern"],
   ["reportingInstance", "write one pattern"],
+  ["eventType", "write one pattern"],
 ]);
 
 /** Other spellings, tried in this order where the object knows the target. */

@@ -4,6 +4,7 @@ import { decode, resolveKeys } from "./decode.ts";
 import { type Decoder, type Path, pathKey } from "./decoder.ts";
 import { fields } from "./fields.ts";
 import { gatesOf } from "./gate-fields.ts";
+import { lintForm } from "./lint-form.ts";
 import { nearest } from "./nearest.ts";
 import { ABSENT_SINKS, EXPORTER_KEYS, SINK_ORDER } from "./predecessor.ts";
 import { isWrongType, parseTolerantly } from "./refusals.ts";
@@ -222,32 +223,45 @@ function assemble(
     hint: `receiver \`${name}\` is left out until this is mended`,
   });
   if (!keys || !settings) return { name, at };
-  const { batch, timeout, retry, maxAge, concurrency, rateLimit, updates, deadLetter, language } = keys;
-
-  return {
+  const {
+    batch,
+    timeout,
+    retry,
+    maxAge,
+    concurrency,
+    rateLimit,
+    updates,
+    deadLetter,
+    format,
+    mode,
+    friendly,
+    language,
+  } = keys;
+  const config: ReceiverConfig = {
     name,
-    at,
-    config: {
-      name,
-      sink: sink.name,
-      config: settings,
-      ...(batch && {
-        batch: {
-          ...(batch.count !== undefined && { count: batch.count }),
-          ...(batch.bytes !== undefined && { bytes: batch.bytes }),
-          ...(batch.linger !== undefined && { lingerMs: batch.linger }),
-        },
-      }),
-      ...(concurrency !== undefined && { concurrency }),
-      timeoutMs: timeout,
-      retry: { minMs: retry.min, maxMs: retry.max },
-      ...(rateLimit !== undefined && { rateLimit }),
-      ...(maxAge !== undefined && { maxAgeMs: maxAge }),
-      ...(updates !== undefined && { updates: typeof updates === "string" ? updates : { everyMs: updates.every } }),
-      ...gatesOf(keys),
-      ...(deadLetter && { deadLetter }),
-      ...(language !== "go" && { language }),
-      at: decoder.findings.position(at),
-    },
+    sink: sink.name,
+    config: settings,
+    ...(batch && {
+      batch: {
+        ...(batch.count !== undefined && { count: batch.count }),
+        ...(batch.bytes !== undefined && { bytes: batch.bytes }),
+        ...(batch.linger !== undefined && { lingerMs: batch.linger }),
+      },
+    }),
+    ...(concurrency !== undefined && { concurrency }),
+    timeoutMs: timeout,
+    retry: { minMs: retry.min, maxMs: retry.max },
+    ...(rateLimit !== undefined && { rateLimit }),
+    ...(maxAge !== undefined && { maxAgeMs: maxAge }),
+    ...(updates !== undefined && { updates: typeof updates === "string" ? updates : { everyMs: updates.every } }),
+    ...gatesOf(keys),
+    ...(deadLetter && { deadLetter }),
+    ...(format !== "event" && { format }),
+    ...(mode !== undefined && { mode }),
+    ...(friendly !== "off" && { friendly }),
+    ...(language !== "go" && { language }),
+    at: decoder.findings.position(at),
   };
+  lintForm(config, sink, path, decoder);
+  return { name, at, config };
 }

@@ -3,6 +3,7 @@
  * `meta.kind` says what a string stands for (`pattern`, `template`, `secret` …).
  */
 import { z } from "zod";
+import { FORMATS, FRIENDLY, MODES } from "../form.ts";
 import { LEVELS } from "../logger.ts";
 import { DEFAULT_LIMITS } from "../template/budget.ts";
 import { fields } from "./fields.ts";
@@ -51,6 +52,12 @@ const conditions = {
     .optional()
     .describe("The event's reportingComponent alone; `component` looks here, too."),
   reportingInstance: pattern().optional().describe("The event's reportingInstance alone; `host` looks here, too."),
+  eventType: pattern()
+    .optional()
+    .describe(
+      "Type of the event's [friendly form](schemas/README.md), `Kubernetes.Events.Raw` when it has none; whatever the receiver is sent.",
+    )
+    .meta({ examples: ["^Kubernetes[.]Workloads[.]Pod[.]"] }),
 };
 
 /** What `not` may ask: anything but another `not`. */
@@ -134,6 +141,24 @@ export const receiverSchema = z.strictObject({
     ),
   ...gateKeys,
   deadLetter: deadLetter("Instead of the top level's: what happens to events that this receiver refuses for good."),
+  format: z
+    .enum(FORMATS)
+    .default("event")
+    .describe(
+      "What an event is sent as: JSON of the `event` as kubernetes-event-exporter writes it (or what the sink's `layout` makes), or `cloudevents` (CloudEvents 1.0 whose data that is).",
+    ),
+  mode: z
+    .enum(MODES)
+    .optional()
+    .describe(
+      "How CloudEvents go out: `structured` (one JSON text), `binary` (attributes as headers), or `batch` (many in a JSON array), where the sink can do it. Default: structured; batch for Azure Event Grid.",
+    ),
+  friendly: z
+    .enum(FRIENDLY)
+    .default("off")
+    .describe(
+      "What the CloudEvents say: the raw event (`off`), what happened in words of its own for the [types that Petrel knows](schemas/README.md) and the raw event otherwise (`only`), or both (`withRaw`).",
+    ),
   language: z
     .enum(["go", "eta"])
     .default("go")

@@ -1,5 +1,7 @@
 /** The config after validation: plain data that crosses a process border as JSON. Templates, patterns and secrets are still text. */
+import type { ContentMode } from "../cloudevents.ts";
 import type { Finding } from "../errors.ts";
+import type { Format, FriendlyChoice } from "../form.ts";
 import type { Level, LogFormat } from "../logger.ts";
 import type { DeadLetterConfig } from "../pipeline/dead-letter-office.ts";
 import type { GateConfig } from "../pipeline/gates.ts";
@@ -31,6 +33,8 @@ export interface RuleConditions {
   readonly name?: string;
   readonly reportingComponent?: string;
   readonly reportingInstance?: string;
+  /** Type of the CloudEvent that the event's friendly form is. */
+  readonly eventType?: string;
   /** The rule matches only if not all of these hold. */
   readonly not?: RuleConditions;
 }
@@ -71,6 +75,12 @@ export interface ReceiverConfig extends GateConfig {
   readonly updates?: Updates;
   /** Absent: what the top level says. */
   readonly deadLetter?: DeadLetterConfig;
+  /** Absent: the predecessor's JSON. */
+  readonly format?: Format;
+  /** How CloudEvents go out. */
+  readonly mode?: ContentMode;
+  /** Which form of an event CloudEvents are made of. Absent: raw. */
+  readonly friendly?: FriendlyChoice;
   /** Of its templates. Absent: Go templates. */
   readonly language?: Language;
   readonly at: Position;

@@ -2,12 +2,14 @@
 
 import { readFileSync, statSync } from "node:fs";
 import { inspect } from "node:util";
+import { RAW_SCHEMA } from "../cloudevents.ts";
 import { ConfigError, DeliveryError } from "../errors.ts";
 import type { Event } from "../event.ts";
+import { compileCloudEvents, compileForm, type Form, type FriendlyData, PLAIN_FORM } from "../form.ts";
 import type { Logger } from "../logger.ts";
 import { createMetrics, type Metrics } from "../metrics.ts";
-import { type CompileTemplate, compileLayout, compileLayoutObject, deDot } from "../payload.ts";
-import type { Language, Secret, SecretInput, SinkContext, Store } from "../sink.ts";
+import { type CompileTemplate, compileLayout, compileLayoutObject, isLayout } from "../payload.ts";
+import type { Language, Layout, Secret, SecretInput, SinkContext, Store } from "../sink.ts";
 import { createMemoryStore } from "./store.ts";
 
 /** How often a secret's file is looked at, at most. */
@@ -22,6 +24,10 @@ export interface SinkContextOptions {
   readonly language?: Language | undefined;
   /** Throws for a template that does not compile; the result throws for an event that it fails on. */
   readonly compileTemplate: CompileTemplate;
+  /** What it is sent. Default: the predecessor's JSON. */
+  readonly form?: Form | undefined;
+  /** For forms that want it. */
+  readonly friendly?: FriendlyData | undefined;
   /** Where `{ env: NAME }` looks. */
   readonly env: Readonly<Record<string, string | undefined>>;
   /** What the receiver may remember. Default: in memory, and empty. */
@@ -30,6 +36,8 @@ export interface SinkContextOptions {
   readonly metrics?: Metrics | undefined;
   /** Milliseconds that only grow. Default: `performance.now`. */
   readonly now?: () => number;
+  /** Milliseconds since 1970. Default: `Date.now`. */
+  readonly clock?: (() => number) | undefined;
 }
 
 /** Shows itself to `reveal()` and to nothing else. */
@@ -133,6 +141,10 @@ export function createSinkContext(options: SinkContextOptions): SinkContext {
   const { compat, language = "go" } = options;
   const template = guarded(options.compileTemplate, options.logger);
   const layouts = { compile: template, compat, language };
+  const form = options.form ?? PLAIN_FORM;
+  const forming = { form, friendly: options.friendly, log: options.logger, now: options.clock ?? Date.now };
+  // What a layout makes follows no schema that anybody could know.
+  const schemaOf = (layout: Layout | undefined) => (isLayout(layout, compat) ? undefined : RAW_SCHEMA);
   return {
     receiver: options.receiver,
     log: options.logger,
@@ -148,10 +160,10 @@ export function createSinkContext(options: SinkContextOptions): SinkContext {
     compat,
     secret: (value) => new HiddenSecret(secretReader(value, options)),
     template: (text) => (typeof text === "string" ? template(text, language) : template(text.eta, "eta")),
-    payload({ layout, deDot: dotless }) {
-      const text = compileLayout(layout, layouts);
-      return dotless ? (event) => text(deDot(event)) : text;
-    },
+    mode: form.mode,
+    cloudEvents: ({ layout }) => compileCloudEvents(compileLayout(layout, layouts), schemaOf(layout), forming),
+    payload: ({ layout, deDot = false }) =>
+      compileForm(compileLayout(layout, layouts), schemaOf(layout), { ...forming, deDot }),
     layout: (layout) => compileLayoutObject(layout, layouts),
   };
 }

@@ -1,6 +1,8 @@
 /** The way of an event through one Petrel: gates, log, cursors, receivers. Wiring, and nothing but wiring. */
 import type { Config, ReceiverConfig } from "../config/types.ts";
 import type { Event, InvolvedObject, ObjectReference } from "../event.ts";
+import { formOf } from "../form.ts";
+import { friendlyFor } from "../friendly/load.ts";
 import type { Change, DiscardReason } from "../kube/watch.ts";
 import type { Logger } from "../logger.ts";
 import { tookIn } from "../memory.ts";
@@ -101,7 +103,8 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
   const { config, logger, meters } = options;
   const compat = config.compat === "exporter";
   const names = config.receivers.map((receiver) => receiver.name);
-  const router = compileRoute(config.route, names, { compat });
+  const friendly = await friendlyFor(config);
+  const router = compileRoute(config.route, names, { compat, eventType: friendly?.type });
   const enrichment = planEnrichment(config, (sink) => options.sinks.get(sink)?.wholeEvent ?? true);
   const seen = createSeen();
   const maxAgeMs = config.maxEventAgeSeconds * 1_000;
@@ -318,6 +321,8 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       logger: scoped,
       compat,
       language: settings.language,
+      form: formOf(settings, definition),
+      friendly: friendly?.data,
       compileTemplate: options.compileTemplate,
       env: options.env,
       store: options.store?.(settings.name),
@@ -435,7 +440,8 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
 }
 
 function receiverSettings(config: ReceiverConfig, definition: SinkDefinition, compat: boolean): ReceiverSettings {
-  const limits = definition.limits?.(config.config as never, compat) ?? definition.batch;
+  const { mode } = formOf(config, definition);
+  const limits = definition.limits?.(config.config as never, compat, mode) ?? definition.batch;
   const { batch } = config;
   return {
     name: config.name,

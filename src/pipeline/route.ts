@@ -66,16 +66,20 @@ const NOBODY: readonly number[] = Object.freeze([]);
 export function compileRoute(
   config: RouteConfig,
   receivers: readonly string[],
-  options: { readonly compat: boolean },
+  options: {
+    readonly compat: boolean;
+    /** The type of an event's friendly form, for rules that ask for it. */
+    readonly eventType?: ((event: Event) => string) | undefined;
+  },
 ): Router {
-  const { compat } = options;
+  const { compat, eventType } = options;
   const matchers = new Map<string, Matcher>();
   const matcher = (source: string): Matcher => {
     const known = matchers.get(source) ?? compileMatcher(source);
     matchers.set(source, known);
     return known;
   };
-  const compiled = (rule: RuleConfig) => compileRule(rule, { compat, receivers, matcher });
+  const compiled = (rule: RuleConfig) => compileRule(rule, { compat, eventType, receivers, matcher });
   const build = (route: RouteConfig): Route => ({
     at: route.at,
     drop: route.drop.map(compiled),

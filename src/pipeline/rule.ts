@@ -1,4 +1,5 @@
 /** One rule of the route tree, compiled: does an event satisfy all of its conditions? */
+import { RAW_TYPE } from "../cloudevents.ts";
 import type { Position, RuleConditions, RuleConfig } from "../config/types.ts";
 import type { Event } from "../event.ts";
 import { occurrences } from "../normalise.ts";
@@ -147,6 +148,8 @@ export interface RuleOptions {
   /** `compat: exporter`: no fall-backs, `count` only. */
   readonly compat: boolean;
   readonly receivers: readonly string[];
+  /** The type of an event's friendly form. Absent: no event has one. */
+  readonly eventType?: ((event: Event) => string) | undefined;
   /** Lets rules share what they remember of the same pattern. */
   readonly matcher: (source: string) => Matcher;
 }
@@ -183,6 +186,8 @@ function compileConditions(config: RuleConditions, options: RuleOptions): Condit
   const maxCount = config.maxCount ?? Number.POSITIVE_INFINITY;
   const counts = minCount !== 0 || maxCount !== Number.POSITIVE_INFINITY;
   const countOf = (event: Event) => (compat ? event.count : occurrences(event));
+  const { eventType = () => RAW_TYPE } = options;
+  const typed = config.eventType ? matcher(config.eventType) : undefined;
   const not = config.not && compileConditions(config.not, options);
 
   return {
@@ -198,6 +203,8 @@ function compileConditions(config: RuleConditions, options: RuleOptions): Condit
         const count = countOf(event);
         if (count < minCount || count > maxCount) return false;
       }
+      // Last, because it may have to read the message.
+      if (typed && !typed.test(eventType(event))) return false;
       return not === undefined || !not.hold(event, values);
     },
 
@@ -215,6 +222,10 @@ function compileConditions(config: RuleConditions, options: RuleOptions): Condit
         reports.push({ field: "minCount", pattern: minCount, value: count, matched: count >= minCount });
       if (maxCount !== Number.POSITIVE_INFINITY) {
         reports.push({ field: "maxCount", pattern: maxCount, value: count, matched: count <= maxCount });
+      }
+      if (typed) {
+        const value = eventType(event);
+        reports.push(report("eventType", typed, value, value));
       }
       if (not) {
         const conditions = not.explain(event, values);
