@@ -342,6 +342,11 @@ describeReal("against a real control plane", ["kube", "rsyslog"], () => {
       "write events": await can("create", "events", "-A"),
       "know the cluster": await can("get", "namespace/kube-system"),
       "know other namespaces": await can("get", "namespace/default"),
+      "hold its Lease": await can("update", "lease/kubernetes-event-exporter", "-n", "petrel"),
+      "hold other Leases": await can("update", "lease/other", "-n", "petrel"),
+      "list Leases": await can("list", "leases", "-n", "petrel"),
+      "keep its checkpoint": await can("patch", "configmap/kubernetes-event-exporter-checkpoint", "-n", "petrel"),
+      "read its own config map": await can("get", "configmap/petrel", "-n", "petrel"),
     }).toEqual({
       watch: "yes",
       "watch the newer API": "yes",
@@ -352,6 +357,11 @@ describeReal("against a real control plane", ["kube", "rsyslog"], () => {
       "write events": "no",
       "know the cluster": "yes",
       "know other namespaces": "no",
+      "hold its Lease": "yes",
+      "hold other Leases": "no",
+      "list Leases": "no",
+      "keep its checkpoint": "yes",
+      "read its own config map": "no",
     });
   }, 60_000);
 });
