@@ -9,6 +9,7 @@ import { mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { aws } from "./aws.ts";
 import type { Definition, Plan } from "./definition.ts";
+import { election } from "./election.ts";
 import { gotemplate } from "./gotemplate.ts";
 import { graphite } from "./graphite.ts";
 import { influxdb } from "./influxdb.ts";
@@ -33,6 +34,7 @@ export const COMPONENTS: readonly Definition[] = [
   rsyslog,
   syslogNg,
   gotemplate,
+  election,
   redis,
   influxdb,
   prometheus,
