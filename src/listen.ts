@@ -96,7 +96,7 @@ export function startListener(options: ListenerOptions): Listener {
     };
   } catch (error) {
     throw new Error(
-      `cannot listen on ${address} for metrics and health: ${reasonOf(error)}; choose another with --metrics-address`,
+      `cannot listen on ${address} for metrics and health: ${listenError(error)}; choose another with --metrics-address`,
     );
   }
 }
@@ -108,13 +108,16 @@ const LANDING = `petrel: a router for Kubernetes events
 /-/ready    200 once events are watched
 `;
 
-/** Host (empty: every address) and port. Throws UsageError for what is neither. */
-export function parseAddress(address: string): { readonly hostname: string; readonly port: number } {
+/** Host (empty: every address) and port. Throws UsageError, which names the flag, for what is neither. */
+export function parseAddress(
+  address: string,
+  flag = "--metrics-address",
+): { readonly hostname: string; readonly port: number } {
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]\s]*)):(\d{1,5})$/.exec(address);
   const port = Number(match?.[3]);
   if (match === null || port > 65_535) {
     throw new UsageError(
-      `--metrics-address: ${JSON.stringify(address)} is not an address to listen on; write it like :2112 or 127.0.0.1:2112`,
+      `${flag}: ${JSON.stringify(address)} is not an address to listen on; write it like :2112 or 127.0.0.1:2112`,
     );
   }
   return { hostname: match[1] ?? match[2] ?? "", port };
@@ -165,7 +168,8 @@ export function prefersOpenMetrics(accept: string): boolean {
   return open > 0 && open >= plain;
 }
 
-function reasonOf(error: unknown): string {
+/** Why a port cannot be listened on, in words. */
+export function listenError(error: unknown): string {
   const code = error instanceof Error && "code" in error ? error.code : undefined;
   if (code === "EADDRINUSE") return "the address is in use";
   if (code === "EACCES") return "this user may not listen on that port";

@@ -7,6 +7,7 @@ import { createWatch, type Watch, type WatchStatus, type WatchTarget } from "./k
 import type { Logger } from "./logger.ts";
 import type { Metrics } from "./metrics.ts";
 import type { CompileTemplate } from "./payload.ts";
+import type { DeadLetterOffice } from "./pipeline/dead-letter-office.ts";
 import { createMeters, registerBacklog, registerExporterMetrics, registerWatch } from "./pipeline/meters.ts";
 import { createPipeline, type PipelineStatus } from "./pipeline/pipeline.ts";
 import type { SinkDefinition } from "./sink.ts";
@@ -28,6 +29,7 @@ export interface PetrelStatus extends PipelineStatus {
 }
 
 export interface Petrel {
+  readonly deadLetters: DeadLetterOffice;
   status(): PetrelStatus;
   /** Why Petrel is not ready to be relied on; undefined when it is. */
   unready(): string | undefined;
@@ -114,6 +116,7 @@ export async function startPetrel(options: PetrelOptions): Promise<Petrel> {
   }, 1_000);
 
   return {
+    deadLetters: pipeline.deadLetters,
     status: () => ({ ...pipeline.status(), watches: watches.map((watch) => watch.status()) }),
     unready() {
       for (const watch of watches) {

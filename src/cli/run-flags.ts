@@ -7,6 +7,7 @@ export const RUN_FLAGS = {
   kubeconfig: { value: "FILE" },
   context: { value: "NAME" },
   "metrics-address": { value: "ADDRESS", default: ":2112" },
+  "admin-address": { value: "ADDRESS" },
   /** A web config of Prometheus' exporter-toolkit. */
   "metrics-tls-config": { value: "FILE", default: "" },
   compat: COMPAT_FLAG,
@@ -25,6 +26,7 @@ ends it at once. SIGHUP changes nothing: a changed config needs a restart.
   --context NAME             context of the kubeconfig; else its current one
   --metrics-address ADDRESS  /metrics, /-/healthy and /-/ready listen here (:2112)
   --metrics-tls-config FILE  certificates and users for that, as Prometheus' web config has them
+  --admin-address ADDRESS    status, dead letters and schemas (127.0.0.1:2113); off: nowhere
   --compat exporter          reproduce kubernetes-event-exporter's quirks; none: do not
   --log-level LEVEL          debug, info, warn, error … instead of the config's logLevel
   --log-format FORMAT        json or pretty instead of the config's logFormat

@@ -1,6 +1,8 @@
 /** `petrel run` behind its arguments: loaded while a child reads the config. */
 import { loadSinks } from "../../sinks/index.ts";
-import type { Loaded } from "../config/types.ts";
+import type { Admin, AdminOptions } from "../admin.ts";
+import { ownCommand } from "../config/child.ts";
+import type { Config, Loaded } from "../config/types.ts";
 import type { Finding } from "../errors.ts";
 import { eventTemplates } from "../event-template/compiler.ts";
 import { loadCredentials } from "../kube/credentials.ts";
@@ -53,7 +55,9 @@ export async function runPetrel(
     ready: () => (petrel ? petrel.unready() : "starting"),
     ...(await webConfig(flags["metrics-tls-config"])),
   });
+  let admin: Admin | undefined;
   try {
+    admin = await openAdmin(flags["admin-address"], { config, logger, env: io.env, petrel: () => petrel });
     const credentials = await loadCredentials({
       kubeconfig: flags.kubeconfig,
       context: flags.context,
@@ -81,6 +85,7 @@ export async function runPetrel(
     const drained = await petrel.stop();
     logger.info(drained ? "stopped, nothing left" : "stopped at the deadline");
   } finally {
+    await admin?.stop();
     await listener.stop();
     logger.flush("all");
   }
@@ -94,6 +99,48 @@ function tell(findings: readonly Finding[], logger: RootLogger): void {
     if (severity === "error") logger.error(message, fields);
     else logger.warn(message, fields);
   }
+}
+
+/** Undefined: nobody wants it, or its port is taken and nobody asked for it. */
+async function openAdmin(
+  address: string | undefined,
+  parts: Pick<AdminOptions, "logger" | "petrel"> & {
+    readonly config: Config;
+    readonly env: Readonly<Record<string, string | undefined>>;
+  },
+): Promise<Admin | undefined> {
+  if (address === "" || address === "off") return undefined;
+  const { config, env, logger, petrel } = parts;
+  const [{ ADMIN_ADDRESS, startAdmin }, { openSecret }] = await Promise.all([
+    import("../admin.ts"),
+    import("../pipeline/context.ts"),
+  ]);
+  const token = config.admin?.token ?? (env.PETREL_ADMIN_TOKEN ? { env: "PETREL_ADMIN_TOKEN" } : undefined);
+  return startAdmin({
+    address: address ?? ADMIN_ADDRESS,
+    required: address !== undefined,
+    token: token === undefined ? undefined : openSecret(token, { env }),
+    petrel,
+    // One config for all of this process's life.
+    generation: () => 1,
+    schema: () => printSchema(env),
+    logger,
+    startedAt: performance.timeOrigin,
+  });
+}
+
+async function printSchema(env: Readonly<Record<string, string | undefined>>): Promise<string> {
+  const child = Bun.spawn([...ownCommand(), "schema"], {
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "ignore",
+    env: { ...env },
+    timeout: 10_000,
+    killSignal: "SIGKILL",
+  });
+  const [text, code] = await Promise.all([child.stdout.text(), child.exited]);
+  if (code !== 0) throw new Error(`petrel schema ended with ${code}`);
+  return text;
 }
 
 async function webConfig(path: string) {

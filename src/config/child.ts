@@ -51,8 +51,8 @@ async function ask(args: LoadArgs, options: ChildOptions): Promise<ChildAnswer |
   }
 }
 
-/** A compiled executable is its own program; otherwise Bun is given the file that it runs. */
-function ownCommand(): readonly string[] {
+/** How to start this program: an executable is its own, otherwise Bun is given the file that it runs. */
+export function ownCommand(): readonly string[] {
   const compiled = Bun.main.startsWith("/$bunfs/") || Bun.main.startsWith("B:\\~BUN\\");
   return compiled ? [process.execPath] : [process.execPath, Bun.main];
 }

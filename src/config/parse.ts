@@ -241,6 +241,7 @@ function assemble(
     dedup,
     throttle,
     deadLetter,
+    admin,
     ...rest
   } = top;
   const own = sidecar && readSidecar(sidecar, options, decoder);
@@ -253,6 +254,7 @@ function assemble(
     shutdownTimeoutMs: shutdownTimeout,
     ...gatesOf({ dedup, throttle }),
     ...(deadLetter && { deadLetter }),
+    ...(admin && { admin: { ...(admin.token !== undefined && { token: admin.token }) } }),
     ...(own && { sidecar: own }),
     route: placeRoute(route, ["route"], names, decoder),
     receivers,

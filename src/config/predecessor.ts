@@ -98,7 +98,6 @@ export const LATER_KEYS: ReadonlySet<string> = new Set([
   "secrets",
   "order",
   "shards",
-  "admin",
   "http",
 ]);
 

@@ -299,6 +299,15 @@ export const topSchema = z.strictObject({
     .enum(["none", "exporter"])
     .default("none")
     .describe("`exporter` reproduces what kubernetes-event-exporter does, quirks included."),
+  admin: z
+    .strictObject({
+      token: fields
+        .secret()
+        .optional()
+        .describe("Bearer token that each request needs. Default: PETREL_ADMIN_TOKEN in the environment."),
+    })
+    .optional()
+    .describe("The port of `--admin-address`, 127.0.0.1:2113 by default. On any other address it needs a token."),
   tests: z.array(testSchema).optional().describe("What `petrel test` runs: events, and what must come of them."),
   strict: z.boolean().default(false).describe("Refuse to run with what `petrel check` calls an error."),
 });

@@ -6,7 +6,7 @@ import type { Level, LogFormat } from "../logger.ts";
 import type { DeadLetterConfig } from "../pipeline/dead-letter-office.ts";
 import type { GateConfig } from "../pipeline/gates.ts";
 import type { Updates } from "../pipeline/updates.ts";
-import type { Language } from "../sink.ts";
+import type { Language, SecretInput } from "../sink.ts";
 
 /** Where something stands in a config file; both count from 1. */
 export interface Position {
@@ -132,6 +132,7 @@ export interface Config extends GateConfig {
   readonly template: TemplateSettings;
   readonly compat: "exporter" | "none";
   readonly strict: boolean;
+  readonly admin?: { readonly token?: SecretInput };
   readonly route: RouteConfig;
   readonly receivers: readonly ReceiverConfig[];
 }

@@ -40,6 +40,8 @@ export interface SinkContextOptions {
   readonly clock?: (() => number) | undefined;
 }
 
+type SecretOptions = Pick<SinkContextOptions, "env" | "now">;
+
 /** Shows itself to `reveal()` and to nothing else. */
 class HiddenSecret implements Secret {
   readonly #read: () => string;
@@ -89,7 +91,12 @@ function fileReader(path: string, now: () => number): () => string {
   };
 }
 
-function secretReader(input: SecretInput, options: SinkContextOptions): () => string {
+/** A secret of the config that is no sink's. */
+export function openSecret(input: SecretInput, options: SecretOptions): Secret {
+  return new HiddenSecret(secretReader(input, options));
+}
+
+function secretReader(input: SecretInput, options: SecretOptions): () => string {
   if (typeof input === "string") return () => input;
   if ("file" in input) return fileReader(input.file, options.now ?? (() => performance.now()));
   return () => {
@@ -158,7 +165,7 @@ export function createSinkContext(options: SinkContextOptions): SinkContext {
       }
     },
     compat,
-    secret: (value) => new HiddenSecret(secretReader(value, options)),
+    secret: (value) => openSecret(value, options),
     template: (text) => (typeof text === "string" ? template(text, language) : template(text.eta, "eta")),
     mode: form.mode,
     cloudEvents: ({ layout }) => compileCloudEvents(compileLayout(layout, layouts), schemaOf(layout), forming),
