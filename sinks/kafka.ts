@@ -1,7 +1,7 @@
 /** Kafka, and what speaks its protocol, such as the Kafka endpoint of Azure Event Hubs. */
 
 import { type KafkaMessage, kafkaMessage } from "../src/cloudevents.ts";
-import { ConfigError } from "../src/errors.ts";
+import { ConfigError, DeliveryError } from "../src/errors.ts";
 import type { Event } from "../src/event.ts";
 import { type Batch, defineSink } from "../src/sink.ts";
 import { deliverEntries } from "../src/wire/entries.ts";
@@ -132,11 +132,17 @@ export default defineSink({
       deliver: (batch, signal) => {
         const all = batch.flatMap((event, index) => messages(event).map((message) => entry(event, index, message)));
         return deliverEntries(all, limits, async (entries) => {
-          await kafka.send(
-            entries.map(({ value }) => value),
-            signal,
-          );
-          return [];
+          try {
+            await kafka.send(
+              entries.map(({ value }) => value),
+              signal,
+            );
+            return [];
+          } catch (error) {
+            if (!(error instanceof DeliveryError) || !error.refused) throw error;
+            // Of leaders that moved, say: the other partitions have theirs.
+            return error.refused.map((one) => ({ ...one, index: entries[one.index]?.index ?? 0 }));
+          }
         });
       },
       check: (signal) => kafka.check(signal),

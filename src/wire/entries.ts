@@ -56,7 +56,7 @@ export async function deliverEntries<T>(
     entries.filter(({ bytes }) => bytes <= max),
     limits,
   );
-  let stopped: DeliveryError | undefined;
+  let stopped: Pick<Refusal, "reason" | "message"> | undefined;
   for (let part = queue.shift(); part; part = queue.shift()) {
     if (stopped && limits.inOrder) {
       const { reason, message } = stopped;
@@ -64,7 +64,9 @@ export async function deliverEntries<T>(
       continue;
     }
     try {
-      refused.push(...(await send(part)));
+      const left = await send(part);
+      refused.push(...left);
+      stopped ??= left.find(({ reason }) => REASONS[reason] !== "event");
     } catch (error) {
       if (!(error instanceof DeliveryError)) throw error;
       if (part.length === entries.length) throw error;

@@ -1,6 +1,6 @@
 /** One producer on a Kafka cluster, made when it is needed, and what its errors mean. */
 import type { Producer } from "@platformatic/kafka";
-import { DeliveryError, type Reason } from "../errors.ts";
+import { DeliveryError, REASONS, type Reason } from "../errors.ts";
 import { abortError, untilAborted } from "./abort.ts";
 import type { TlsMaterial } from "./tls.ts";
 
@@ -28,7 +28,10 @@ export interface Message {
 }
 
 export interface Kafka {
-  /** Resolves when all in-sync replicas have all messages; otherwise rejects with DeliveryError. */
+  /**
+   * Resolves when all in-sync replicas have all messages; otherwise rejects with DeliveryError. When some partitions have
+   * theirs, only the messages of the others are `refused`.
+   */
   send(messages: readonly Message[], signal: AbortSignal): Promise<void>;
   /** Asks for the topic, which proves address, credentials and that it is there. */
   check(signal: AbortSignal): Promise<void>;
@@ -64,7 +67,7 @@ const EXCERPT = 256;
 
 /** Loads the client. Nothing is opened before the first message. */
 export async function openKafka(options: KafkaOptions): Promise<Kafka> {
-  const { Producer: Made, ProduceAcks } = await import("@platformatic/kafka");
+  const { Producer: Made, ProduceAcks, defaultPartitioner } = await import("@platformatic/kafka");
   const { topic, sasl } = options;
   const doing = `the message to Kafka at ${options.brokers.join(", ")}`;
   let producer: Producer<Buffer, Buffer, Buffer, Buffer> | undefined;
@@ -72,10 +75,7 @@ export async function openKafka(options: KafkaOptions): Promise<Kafka> {
   /** The producer that found its topic. */
   let ready: typeof producer;
 
-  /**
-   * Sees to it that the topic is there and its partitions take messages. Of a batch that comes too early some partitions
-   * are taken and others refused, and the batch is sent again whole: what was taken would be there twice.
-   */
+  /** Sees to it that the topic is there and its partitions take messages, rather than be refused by some of them. */
   async function prepare(one: NonNullable<typeof producer>): Promise<void> {
     if (ready === one) return;
     const ask = (autocreateTopics: boolean) => one.metadata({ topics: [topic], autocreateTopics, forceUpdate: true });
@@ -152,16 +152,36 @@ export async function openKafka(options: KafkaOptions): Promise<Kafka> {
 
   return {
     async send(messages, signal) {
-      await using(signal, async (one) => {
-        await prepare(one);
-        await one.send({
-          acks: ProduceAcks.ALL,
-          compression: options.compression,
+      /** Of each message; empty until anything is sent. */
+      let partitions: readonly number[] = [];
+      let failure: unknown;
+      try {
+        await using(signal, async (one) => {
+          await prepare(one);
+          const { topics } = await one.metadata({ topics: [topic] });
+          const count = topics.get(topic)?.partitionsCount ?? 1;
+          const placed = messages.map(({ key, value, headers }) => {
+            const message = { topic, key, value, headers: new Map(headers) };
+            return { ...message, partition: defaultPartitioner(message, key) % count };
+          });
+          partitions = placed.map(({ partition }) => partition);
           // The client would send a batch again of which a part was taken.
-          repeatOnStaleMetadata: false,
-          messages: messages.map(({ key, value, headers }) => ({ topic, key, value, headers: new Map(headers) })),
+          const settings = { acks: ProduceAcks.ALL, compression: options.compression, repeatOnStaleMetadata: false };
+          await one.send({ ...settings, messages: placed }).catch((error) => {
+            failure = error;
+            throw error;
+          });
         });
-      });
+      } catch (error) {
+        const taken = takenPartitions(failure);
+        if (!(error instanceof DeliveryError) || !partitions.some((partition) => taken.has(partition))) throw error;
+        // One event in a partition may be to blame for all: what is left is sent again alone, and then halved.
+        const reason = REASONS[error.reason] === "event" ? "unavailable" : error.reason;
+        const refused = partitions.flatMap((partition, index) =>
+          taken.has(partition) ? [] : [{ index, reason, message: error.message }],
+        );
+        throw new DeliveryError(reason, error.message, { refused });
+      }
     },
     async check(signal) {
       await using(signal, (one) => one.metadata({ topics: [topic], autocreateTopics: false, forceUpdate: true }));
@@ -176,6 +196,28 @@ function* all(error: unknown, depth = 0): Generator<Error & { readonly code?: un
   yield error;
   if ("errors" in error && Array.isArray(error.errors)) for (const one of error.errors) yield* all(one, depth + 1);
   if (error.cause !== undefined) yield* all(error.cause, depth + 1);
+}
+
+/** Partitions that took what they were sent, as far as anybody said so: of brokers that answered well, or in part. */
+function takenPartitions(error: unknown): ReadonlySet<number> {
+  const taken = new Set<number>();
+  for (const one of all(error)) {
+    const { produced, response } = one as { readonly produced?: Produced; readonly response?: ProduceResponse };
+    for (const { partition } of produced?.offsets ?? []) taken.add(partition);
+    for (const { partitionResponses } of response?.responses ?? [])
+      for (const { index, errorCode } of partitionResponses ?? []) if (errorCode === 0) taken.add(index);
+  }
+  return taken;
+}
+
+interface Produced {
+  readonly offsets?: readonly { readonly partition: number }[];
+}
+
+interface ProduceResponse {
+  readonly responses?: readonly {
+    readonly partitionResponses?: readonly { readonly index: number; readonly errorCode: number }[];
+  }[];
 }
 
 function isUnknownTopic(error: unknown): boolean {

@@ -13,15 +13,17 @@ afterEach(async () => {
 
 async function setUp(
   settings: object,
-  produce: (messages: readonly Message[]) => number | undefined = () => 0,
+  produce: (messages: readonly Message[], partition: number) => number | undefined = () => 0,
   compat = false,
+  leaders?: (own: number) => readonly number[],
 ) {
   const requests: (readonly Message[])[] = [];
   const broker = fakeBroker({
-    produce(messages) {
+    produce(messages, partition) {
       requests.push(messages);
-      return produce(messages);
+      return produce(messages, partition);
     },
+    ...(leaders && { leaders: () => leaders(broker.port) }),
   });
   const { logger, lines } = recordingLogger();
   const options = { receiver: "k", logger, compat, compileTemplate: compileSimple, env: {} };
@@ -71,6 +73,62 @@ describe("kafka", () => {
       [2, "unavailable"],
     ]);
     expect(requests).toHaveLength(2);
+  });
+
+  describe("of a request that some partitions took", () => {
+    const key = "{{ .Message }}";
+    const letters = [..."abcdefgh"];
+    /** By the keys' hash. */
+    const inPartition1 = ["d", "f", "g", "h"];
+    const placesOf = (those: readonly string[]) => those.map((letter) => letters.indexOf(letter));
+    const sent = (requests: readonly (readonly Message[])[]) =>
+      requests.map((one) => one.map(({ key }) => key).join(""));
+
+    test("only what the others were to take is sent again, whether one broker leads them", async () => {
+      let code = 6;
+      const produce = (_: readonly Message[], partition: number) => (partition === 1 ? code : 0);
+      const { deliver, requests } = await setUp({ key }, produce, false, (own) => [own, own]);
+      const error = await refusalOf(deliver(...letters));
+      expect(sent(requests)).toEqual(["abce", "dfgh"]);
+      expect([error.reason as string, error.message]).toEqual(["unavailable", expect.stringContaining("NOT_LEADER")]);
+      expect(error.refused?.map(({ index }) => index)).toEqual(placesOf(inPartition1));
+      code = 0;
+      await deliver(...inPartition1);
+      expect(sent(requests)).toEqual(["abce", "dfgh", "dfgh"]);
+    });
+
+    test("or another does, that is gone", async () => {
+      const other = fakeBroker({ produce: () => 0 });
+      other.stop();
+      const { deliver, requests } = await setUp(
+        { key },
+        () => 0,
+        false,
+        (own) => [own, other.port],
+      );
+      const error = await refusalOf(deliver(...letters));
+      expect([error.reason as string, sent(requests)]).toEqual(["network", ["abce"]]);
+      expect(error.refused?.map(({ index }) => index)).toEqual(placesOf(inPartition1));
+    });
+
+    test("nothing goes out after it, so that order holds", async () => {
+      const produce = (_: readonly Message[], partition: number) => (partition === 1 ? 19 : 0);
+      const { deliver, requests } = await setUp({ key, maxMessageBytes: 500 }, produce, false, (own) => [own, own]);
+      const { refused } = await refusalOf(deliver(...letters));
+      expect(sent(requests)).toEqual(["abce", "d"]);
+      expect(refused?.map(({ index }) => index)).toEqual(placesOf(inPartition1));
+    });
+
+    test("an event that is refused is left with its partition alone", async () => {
+      const produce = (messages: readonly Message[]) => (messages.some((one) => one.key === "d") ? 87 : 0);
+      const { deliver, requests } = await setUp({ key }, produce, false, (own) => [own, own]);
+      const first = await refusalOf(deliver(...letters));
+      expect(first.refused?.map(({ reason }) => reason)).toEqual(inPartition1.map(() => "unavailable" as const));
+      // Refused as a whole, so that the runtime halves it.
+      const second = await refusalOf(deliver(...inPartition1));
+      expect([second.reason as string, second.refused]).toEqual(["rejected", undefined]);
+      expect(sent(requests)).toEqual(["abce", "dfgh", "dfgh"]);
+    });
   });
 
   const errors: readonly [number, string, string][] = [

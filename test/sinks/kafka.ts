@@ -106,9 +106,11 @@ function messagesOf(bytes: Buffer): Message[] {
   });
 }
 
-/** `produce` gets the messages and returns an error code, 0 for success, undefined for no answer. */
+/** `produce` gets the messages of a partition and returns an error code, 0 for success, undefined for no answer. */
 export function fakeBroker(options: {
-  readonly produce: (messages: readonly Message[]) => number | undefined;
+  readonly produce: (messages: readonly Message[], partition: number) => number | undefined;
+  /** Ports of the leaders of the topic's partitions. Default: this broker's, of one partition. */
+  readonly leaders?: () => readonly number[];
   /** What is wrong with the credentials; undefined: nothing. */
   readonly denied?: () => string | undefined;
   readonly silent?: () => boolean;
@@ -170,17 +172,23 @@ export function fakeBroker(options: {
       }
       case API.metadata: {
         const topics = Array.from({ length: input.int32() }, () => input.text());
-        const out = writer()
-          .int32(0)
-          .int32(1)
-          .int32(1)
-          .text("127.0.0.1")
-          .int32(options.advertised?.() ?? listener.port)
-          .int16(-1);
+        const leaders = options.leaders?.() ?? [options.advertised?.() ?? listener.port];
+        const brokers = [...new Set(leaders)];
+        const out = writer().int32(0).int32(brokers.length);
+        for (const [index, port] of brokers.entries())
+          out
+            .int32(index + 1)
+            .text("127.0.0.1")
+            .int32(port)
+            .int16(-1);
         out.text("cluster").int32(1).int32(topics.length);
         for (const topic of topics) {
-          out.int16(0).text(topic).int8(0).int32(1);
-          out.int16(0).int32(0).int32(1).int32(0).int32(1).int32(1).int32(1).int32(1).int32(0).int32(0);
+          out.int16(0).text(topic).int8(0).int32(leaders.length);
+          for (const [partition, port] of leaders.entries()) {
+            const leader = brokers.indexOf(port) + 1;
+            out.int16(0).int32(partition).int32(leader).int32(0).int32(1).int32(leader).int32(1).int32(leader).int32(0);
+          }
+          out.int32(0);
         }
         return out.int32(0).bytes();
       }
@@ -207,12 +215,15 @@ export function fakeBroker(options: {
         input.skip(6);
         if (input.int32() !== 1) throw new Error("one topic");
         const topic = input.text();
-        if (input.int32() !== 1) throw new Error("one partition");
-        const partition = input.int32();
-        const code = options.produce(messagesOf(input.slice(input.int32())));
-        if (code === undefined) return undefined;
-        const out = writer().int32(1).text(topic).int32(1).int32(partition).int16(code);
-        return out.int64(0).int64(-1).int64(0).int32(0).bytes();
+        const count = input.int32();
+        const out = writer().int32(1).text(topic).int32(count);
+        for (let i = 0; i < count; i++) {
+          const partition = input.int32();
+          const code = options.produce(messagesOf(input.slice(input.int32())), partition);
+          if (code === undefined) return undefined;
+          out.int32(partition).int16(code).int64(0).int64(-1).int64(0);
+        }
+        return out.int32(0).bytes();
       }
       default:
         throw new Error(`API ${api}`);
