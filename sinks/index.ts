@@ -7,6 +7,7 @@ import type { SinkDefinition } from "../src/sink.ts";
 type Load = () => Promise<{ readonly default: SinkDefinition }>;
 
 const SINKS: Readonly<Record<string, Load>> = {
+  bigquery: () => import("./bigquery.ts"),
   elasticsearch: () => import("./elasticsearch.ts"),
   eventbridge: () => import("./eventbridge.ts"),
   file: () => import("./file.ts"),

@@ -2,7 +2,6 @@
 
 /** Receivers of the exporter (and its forks) that Petrel cannot deliver to yet, by every spelling seen. */
 export const ABSENT_SINKS: Readonly<Record<string, string>> = {
-  bigquery: "bigquery",
   clickhouse: "clickhouse",
   alertmanager: "alertmanager",
 };
@@ -57,6 +56,17 @@ export const EXPORTER_KEYS: Readonly<Record<string, ReadonlySet<string>>> = {
   pipe: new Set(["path", "layout", "deDot"]),
   syslog: new Set(["network", "address", "tag"]),
   kafka: new Set(["topic", "brokers", "layout", "clientId", "compressionCodec", "version", "tls", "sasl", "avro"]),
+  bigquery: new Set([
+    "location",
+    "project",
+    "dataset",
+    "table",
+    "credentials_path",
+    "batch_size",
+    "max_retries",
+    "interval_seconds",
+    "timeout_seconds",
+  ]),
   pubsub: new Set(["gcloud_project_id", "topic", "create_topic"]),
   kinesis: new Set(["streamName", "region", "layout"]),
   firehose: new Set(["deliveryStreamName", "region", "layout", "deDot"]),

@@ -58,23 +58,31 @@ export interface GoogleRequest {
   /** JSON text. */
   readonly body?: string;
   readonly ifMatch?: string | undefined;
+  /** Statuses beside 2xx that are answers and no errors. */
+  readonly accepts?: readonly number[];
   readonly signal: AbortSignal;
 }
 
-/** Sends a request with a token (without `tokens`: to an emulator, without one) and returns the object that answers. */
+export interface GoogleAnswer {
+  readonly status: number;
+  readonly json: Readonly<Record<string, unknown>>;
+}
+
+/** Sends a request with a token (without `tokens`: to an emulator, without one). Rejects with DeliveryError. */
 export async function askGoogle(
   http: Http,
   tokens: TokenSource | undefined,
-  { method, url, body, ifMatch, signal }: GoogleRequest,
-): Promise<Readonly<Record<string, unknown>>> {
+  { method, url, body, ifMatch, accepts = [], signal }: GoogleRequest,
+): Promise<GoogleAnswer> {
   const headers: [string, string][] = [];
   if (body !== undefined) headers.push(["Content-Type", "application/json"]);
   if (ifMatch !== undefined) headers.push(["If-Match", ifMatch]);
   if (tokens) headers.push(["Authorization", `Bearer ${await tokens.current(signal)}`]);
   try {
-    const sent = { method, url, headers, signal, judge: judgeGoogle };
-    const { text } = await http.send(body === undefined ? sent : { ...sent, body });
-    return jsonObject(text) ?? {};
+    const judge = (answer: HttpResponse) => (accepts.includes(answer.status) ? "taken" : judgeGoogle(answer));
+    const sent = { method, url, headers, signal, judge };
+    const { status, text } = await http.send(body === undefined ? sent : { ...sent, body });
+    return { status, json: jsonObject(text) ?? {} };
   } catch (error) {
     // A token that was refused may have been withdrawn; the next attempt asks for another.
     if (error instanceof DeliveryError && error.reason === "unauthorized") tokens?.forget();

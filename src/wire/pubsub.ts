@@ -8,7 +8,7 @@ import { DeliveryError, type Refusal } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import type { TokenSource } from "./access-token.ts";
 import { deliverEntries, type Entry, type RequestLimits } from "./entries.ts";
-import { askGoogle } from "./google-http.ts";
+import { askGoogle, type GoogleAnswer, type GoogleRequest } from "./google-http.ts";
 import type { Http } from "./http.ts";
 
 export interface PubsubMessage {
@@ -54,9 +54,9 @@ export function pubsubTopic({ project, topic, create, base, http, tokens, log }:
   let made = !create;
 
   /** Errors do not quote URLs; the topic's name is no secret. */
-  async function ask(method: "GET" | "POST" | "PUT", action: string, body: string | undefined, signal: AbortSignal) {
+  async function ask(action: string, request: Omit<GoogleRequest, "url">): Promise<GoogleAnswer> {
     try {
-      return await askGoogle(http, tokens, { method, url: url + action, ...(body !== undefined && { body }), signal });
+      return await askGoogle(http, tokens, { ...request, url: url + action });
     } catch (error) {
       if (!(error instanceof DeliveryError)) throw error;
       const { reason, message, retryAfterMs } = error;
@@ -66,18 +66,8 @@ export function pubsubTopic({ project, topic, create, base, http, tokens, log }:
 
   /** Makes the topic. One that is there, or that we may not make, is for the publishing to find. */
   async function make(signal: AbortSignal): Promise<void> {
-    const headers = tokens ? [["Authorization", `Bearer ${await tokens.current(signal)}`] as const] : [];
-    const type = ["Content-Type", "application/json"] as const;
-    const known = new Set([200, 409]);
-    let allowed = true;
-    await http.send({
-      ...{ method: "PUT", url, headers: [type, ...headers], body: "{}", signal },
-      judge: ({ status }) => {
-        allowed = status !== 403;
-        return known.has(status) || !allowed ? "taken" : undefined;
-      },
-    });
-    if (!allowed) log.warn("may not create the topic (pubsub.topics.create); using it as it is", { topic: name });
+    const { status } = await ask("", { method: "PUT", body: "{}", accepts: [403, 409], signal });
+    if (status === 403) log.warn("may not create the topic (pubsub.topics.create); using it as it is", { topic: name });
     made = true;
   }
 
@@ -86,12 +76,12 @@ export function pubsubTopic({ project, topic, create, base, http, tokens, log }:
     const created = !made;
     if (!made) await make(signal);
     try {
-      await ask("POST", ":publish", body, signal);
+      await ask(":publish", { method: "POST", body, signal });
     } catch (error) {
       if (!create || created || !(error instanceof DeliveryError) || error.reason !== "not_found") throw error;
       // Deleted since.
       await make(signal);
-      await ask("POST", ":publish", body, signal);
+      await ask(":publish", { method: "POST", body, signal });
     }
     return [];
   }
@@ -123,7 +113,7 @@ export function pubsubTopic({ project, topic, create, base, http, tokens, log }:
 
     async check(signal) {
       try {
-        await ask("GET", "", undefined, signal);
+        await ask("", { method: "GET", signal });
         return;
       } catch (error) {
         if (!(error instanceof DeliveryError)) throw error;
@@ -134,8 +124,8 @@ export function pubsubTopic({ project, topic, create, base, http, tokens, log }:
       // roles/pubsub.publisher may publish, and may not look at the topic.
       const permission = "pubsub.topics.publish";
       const body = JSON.stringify({ permissions: [permission] });
-      const { permissions } = await ask("POST", ":testIamPermissions", body, signal);
-      if (Array.isArray(permissions) && permissions.includes(permission)) return;
+      const { json } = await ask(":testIamPermissions", { method: "POST", body, signal });
+      if (Array.isArray(json.permissions) && json.permissions.includes(permission)) return;
       throw new DeliveryError("unauthorized", `topic ${name}: it is missing, or we have no right to ${permission}`);
     },
   };

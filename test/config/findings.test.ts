@@ -281,7 +281,7 @@ const ROWS: readonly Row[] = [
   { name: "sink misspelt", yaml: dump("stdot: {}"), findings: ["4:5 error no-sink"], starts: false },
   {
     name: "sink of the predecessor",
-    yaml: dump("bigquery: { project: x }"),
+    yaml: dump("clickhouse: { hosts: x }"),
     findings: ["4:5 error sink-not-available"],
     starts: false,
   },

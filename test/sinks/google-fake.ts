@@ -148,8 +148,8 @@ export function isAuthorized(request: Request): void {
 
 /** Marked settings of every Google receiver. */
 export const GOOGLE_SECRETS: readonly Readonly<Record<string, unknown>>[] = [
-  { credentials: MARK },
   { credentials: JSON.stringify({ ...serviceAccount(MARK), private_key_id: MARK }) },
+  { credentials: MARK },
   {
     endpoint: `http://${MARK}-user:${MARK}-pass@127.0.0.1:PORT/${MARK}`,
     credentials: JSON.stringify(serviceAccount(MARK)),

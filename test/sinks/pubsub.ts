@@ -11,7 +11,7 @@ export interface Message {
 }
 
 export default {
-  open: () =>
+  open: (tls) =>
     httpDestination(
       (endpoint) => ({
         ...{ gcloud_project_id: "my-project", topic: "events", endpoint },
@@ -32,6 +32,7 @@ export default {
           answer: Response.json({ messageIds: messages.map((_, index) => String(index)) }),
         };
       },
+      tls,
     ),
   golden: GOLDEN_LINE.trimEnd(),
   secrets: GOOGLE_SECRETS,
