@@ -1,17 +1,19 @@
-/** One running Petrel: credentials, watches, pipeline; and the truth about its health. */
+/** One running Petrel: credentials, journal, watches, pipeline; and the truth about its health. */
 import type { Config } from "./config/types.ts";
+import type { Journal } from "./journal/journal.ts";
 import { createApiClient } from "./kube/client.ts";
 import type { Credentials } from "./kube/credentials.ts";
 import type { Enricher } from "./kube/enrich.ts";
-import { createWatch, type Watch, type WatchStatus, type WatchTarget } from "./kube/watch.ts";
+import type { TIMING, WatchStatus } from "./kube/watch.ts";
 import type { Logger } from "./logger.ts";
 import type { Metrics } from "./metrics.ts";
 import type { CompileTemplate } from "./payload.ts";
 import type { DeadLetterOffice } from "./pipeline/dead-letter-office.ts";
-import { createMeters, registerBacklog, registerExporterMetrics, registerWatch } from "./pipeline/meters.ts";
+import { createMeters, registerBuffer, registerExporterMetrics, registerReceiver } from "./pipeline/meters.ts";
 import { createPipeline, type PipelineStatus } from "./pipeline/pipeline.ts";
 import type { SinkDefinition } from "./sink.ts";
 import { commit, version } from "./version.ts";
+import { startWatches } from "./watches.ts";
 
 export interface PetrelOptions {
   readonly config: Config;
@@ -21,7 +23,9 @@ export interface PetrelOptions {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly env: Readonly<Record<string, string | undefined>>;
-  readonly timing?: Parameters<typeof createWatch>[2]["timing"];
+  readonly timing?: Partial<typeof TIMING>;
+  /** Ends a start that waits. Default: nothing does. */
+  readonly signal?: AbortSignal;
 }
 
 export interface PetrelStatus extends PipelineStatus {
@@ -42,12 +46,14 @@ export interface Petrel {
 /** The event loop must turn at least this often, in milliseconds. */
 const MAX_BLOCKED = 10_000;
 
+/** @throws JournalError when there is to be a journal and cannot be one. */
 export async function startPetrel(options: PetrelOptions): Promise<Petrel> {
   const { config, logger, metrics } = options;
   // Steady: a step of the wall clock neither ages nor hurries anything.
   const now = (): number => performance.timeOrigin + performance.now();
   const meters = createMeters(metrics);
   registerExporterMetrics(metrics, config.metricsNamePrefix, { version, revision: commit }, meters.exporter);
+  const journal = config.state && (await openJournal());
   const client = createApiClient(options.credentials, { userAgent: `petrel/${version}`, metrics });
   const enricher = config.omitLookup ? undefined : await openEnricher();
   const pipeline = await createPipeline({
@@ -55,13 +61,20 @@ export async function startPetrel(options: PetrelOptions): Promise<Petrel> {
     sinks: new Map(options.sinks.map((sink) => [sink.name, sink])),
     compileTemplate: options.compileTemplate,
     logger,
-    meters,
     metrics,
+    meters,
     env: options.env,
     lookup: enricher?.lookup ?? (() => undefined),
+    journal,
     now,
     random: Math.random,
   });
+
+  async function openJournal(): Promise<Journal> {
+    // Loaded only when it is used: most configs have none.
+    const { startJournal } = await import("./journal/start.ts");
+    return await startJournal(config, { logger, metrics, signal: options.signal ?? new AbortController().signal });
+  }
 
   // Loaded only when it is used: many configs need no look-ups.
   async function openEnricher(): Promise<Enricher> {
@@ -83,32 +96,9 @@ export async function startPetrel(options: PetrelOptions): Promise<Petrel> {
     });
   }
 
-  const sources = new AbortController();
-  const watches: Watch[] = [];
-  for (const [index, target] of watchTargets(config).entries()) {
-    const settings = {
-      maxEventAgeMs: config.maxEventAgeSeconds * 1_000,
-      startFrom: config.startFrom,
-      clusterName: config.clusterName,
-      clusterEnvironment: config.clusterEnvironment,
-      excludeNamespaces: config.excludeNamespaces,
-    };
-    const watch = createWatch(target, settings, {
-      client,
-      logger,
-      meters: meters.watch(target.name),
-      receive: (bytes, change, version, identity, event) =>
-        pipeline.receive(index, bytes, change, version, identity, event),
-      room: (signal) => pipeline.room(signal),
-      now,
-      random: Math.random,
-      ...(options.timing && { timing: options.timing }),
-    });
-    watches.push(watch);
-    registerWatch(metrics, target.name, watch.status, now);
-  }
-  const running = watches.map((watch) => watch.run(sources.signal));
-  registerBacklog(metrics, config.receivers, pipeline.status);
+  const watches = startWatches({ config, client, pipeline, logger, meters, metrics, timing: options.timing, now });
+  registerBuffer(metrics, pipeline.status);
+  for (const receiver of config.receivers) registerReceiver(metrics, receiver, pipeline.status);
 
   let turned = now();
   const pulse = setInterval(() => {
@@ -117,10 +107,9 @@ export async function startPetrel(options: PetrelOptions): Promise<Petrel> {
 
   return {
     deadLetters: pipeline.deadLetters,
-    status: () => ({ ...pipeline.status(), watches: watches.map((watch) => watch.status()) }),
+    status: () => ({ ...pipeline.status(), watches: watches.status() }),
     unready() {
-      for (const watch of watches) {
-        const { open, name, lastError } = watch.status();
+      for (const { open, name, lastError } of watches.status()) {
         if (!open) return `the watch of ${name} is not open${lastError === undefined ? "" : `: ${lastError}`}`;
       }
       return undefined;
@@ -133,43 +122,18 @@ export async function startPetrel(options: PetrelOptions): Promise<Petrel> {
     },
     async stop() {
       clearInterval(pulse);
-      sources.abort();
-      await Promise.all(running);
+      await watches.stop();
       const drained = await pipeline.drain(AbortSignal.timeout(config.shutdownTimeoutMs));
       for (const { name, left, lastError } of await pipeline.stop()) {
-        if (left > 0)
-          logger.error("stopped with events not delivered", { receiver: name, events: left, error: lastError });
+        if (left === 0) continue;
+        const fields = { receiver: name, events: left, error: lastError };
+        if (journal) logger.info("stopped with events not delivered: they are in the journal", fields);
+        else logger.error("stopped with events not delivered", fields);
       }
+      journal?.close();
       enricher?.close();
       client.close();
       return drained;
     },
   };
-}
-
-/** One watch per namespace, or one for all of them; with `watchReasons`, one per reason of each: selectors know no "or". */
-export function watchTargets(config: Config): readonly WatchTarget[] {
-  const base = config.api === "v1" ? "/api/v1" : "/apis/events.k8s.io/v1";
-  const { sidecar } = config;
-  const object = config.api === "v1" ? "involvedObject" : "regarding";
-  const own = sidecar && [`${object}.kind=Pod`, `${object}.name=${sidecar.pod}`].join(",");
-  const namespaces = sidecar ? [sidecar.namespace] : [...new Set(config.namespaces)];
-  const places =
-    namespaces.length === 0
-      ? [{ path: `${base}/events`, name: "all namespaces" }]
-      : namespaces.map((namespace) => ({
-          path: `${base}/namespaces/${encodeURIComponent(namespace)}/events`,
-          name: `namespace ${namespace}`,
-        }));
-  const reasons = config.watchReasons.length === 0 ? [undefined] : [...new Set(config.watchReasons)];
-  return places.flatMap(({ path, name }) =>
-    reasons.map((reason) => ({
-      path,
-      query: {
-        fieldSelector: [own, reason && `reason=${reason}`, config.fieldSelector].filter(Boolean).join(",") || undefined,
-        labelSelector: config.labelSelector || undefined,
-      },
-      name: reason === undefined ? name : `${name}, reason ${reason}`,
-    })),
-  );
 }

@@ -168,6 +168,7 @@ describe("Petrel's own", () => {
       "petrel_receiver_up gauge",
       "petrel_events_delivered_total counter",
       "petrel_events_held_total counter",
+      "petrel_events_ambiguous_total counter",
       "petrel_events_retried_total counter",
       "petrel_events_dropped_total counter",
       "petrel_delivery_latency_seconds histogram",

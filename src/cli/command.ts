@@ -48,6 +48,7 @@ export const COMMANDS: Readonly<Record<string, Load>> = {
   sinks: () => import("./sinks.ts"),
   version: () => import("./version.ts"),
   __config: () => import("./config-child.ts"),
+  __examine: () => import("./examine-child.ts"),
 };
 
 const EXIT_FAILED = 1;

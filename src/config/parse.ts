@@ -238,6 +238,7 @@ function assemble(
     lookupTimeout,
     shutdownTimeout,
     sidecar,
+    state,
     dedup,
     throttle,
     deadLetter,
@@ -256,6 +257,9 @@ function assemble(
     ...(deadLetter && { deadLetter }),
     ...(admin && { admin: { ...(admin.token !== undefined && { token: admin.token }) } }),
     ...(own && { sidecar: own }),
+    ...(state && {
+      state: { path: state.path, maxBytes: state.maxBytes, maxAgeMs: state.maxAge, fsync: state.fsync },
+    }),
     route: placeRoute(route, ["route"], names, decoder),
     receivers,
   };

@@ -101,15 +101,7 @@ export const FORK_KEYS: Readonly<Record<string, string>> = {
 };
 
 /** Top-level and receiver keys that have a meaning in Petrel's design and none in this version. */
-export const LATER_KEYS: ReadonlySet<string> = new Set([
-  "state",
-  "checkpoint",
-  "sources",
-  "secrets",
-  "order",
-  "shards",
-  "http",
-]);
+export const LATER_KEYS: ReadonlySet<string> = new Set(["checkpoint", "sources", "secrets", "order", "shards", "http"]);
 
 /** Keys of a rule that are Petrel's, and what to write: the exporter ignores them, and so does `compat: exporter`. */
 export const OWN_RULE_KEYS: ReadonlyMap<string, string> = new Map([

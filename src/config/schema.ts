@@ -265,6 +265,26 @@ export const topSchema = z.strictObject({
   deadLetter: deadLetter(
     "What happens to events that a receiver refuses for good, beside that they are kept for `petrel dlq`.",
   ),
+  state: z
+    .strictObject({
+      path: z
+        .string()
+        .min(1)
+        .describe("Folder that is this Petrel's alone; made when it is not there.")
+        .meta({ examples: ["/var/lib/petrel"] }),
+      maxBytes: fields.bytes().prefault("1GiB").describe("Bytes of events at most."),
+      maxAge: fields.duration().prefault("24h").describe("Events that wait longer go."),
+      fsync: z
+        .enum(["group", "always", "off"])
+        .default("group")
+        .describe(
+          "What a commit survives, beside the end of the process: `always` also a power failure at any time; `group` that too, but for the last commits; `off` no power failure.",
+        ),
+    })
+    .optional()
+    .describe(
+      "Keep on disk what waits for receivers, and how far each has come: nothing is lost or repeated over restarts and long outages. When a bound is reached, the oldest event goes, and is counted.",
+    ),
   shutdownTimeout: fields.duration().prefault("25s").describe("How long a stop waits for what is under way."),
   template: z
     .strictObject({

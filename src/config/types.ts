@@ -99,6 +99,15 @@ export interface TemplateSettings {
   };
 }
 
+/** Where what waits is kept on disk. */
+export interface StateConfig {
+  /** A folder. */
+  readonly path: string;
+  readonly maxBytes: number;
+  readonly maxAgeMs: number;
+  readonly fsync: "group" | "always" | "off";
+}
+
 /** One executable runs from this. */
 export interface Config extends GateConfig {
   readonly logLevel: Level;
@@ -128,6 +137,8 @@ export interface Config extends GateConfig {
   readonly buffer: { readonly events: number; readonly bytes: number };
   /** Of receivers that have none of their own. */
   readonly deadLetter?: DeadLetterConfig;
+  /** Absent: what waits is held in memory alone. */
+  readonly state?: StateConfig;
   readonly shutdownTimeoutMs: number;
   readonly template: TemplateSettings;
   readonly compat: "exporter" | "none";

@@ -70,8 +70,22 @@ export interface WatchHost {
   /**
    * Takes an event; `bytes` (the watch line, or the list item) are only valid during the call. A listed event comes
    * without its parsed form: it waited for its turn as bytes. `identity`: that of its uid, for the gate against repeats.
+   * `unordered`: events of lower versions may follow.
    */
-  receive(bytes: Uint8Array, change: Change, version: number, identity: number, event?: Event): void;
+  receive(
+    bytes: Uint8Array,
+    change: Change,
+    version: number,
+    identity: number,
+    event?: Event,
+    unordered?: boolean,
+  ): void;
+  /** Everything up to this resourceVersion was received. */
+  reached(version: number): void;
+  /** What was reached is of a history that the API server has no more. */
+  historyLost(): void;
+  /** The resourceVersion to go on from; undefined: none is known. */
+  readonly resumeAt?: number | undefined;
   /** Listed entries wait while receivers are behind; undefined: go on. */
   room(signal: AbortSignal): Promise<void> | undefined;
   /** Milliseconds since 1970. */
@@ -141,9 +155,9 @@ export function createWatch(target: WatchTarget, settings: WatchSettings, host: 
   const excluded = new Set(settings.excludeNamespaces);
 
   let open = false;
-  let version = Number.NaN;
+  let version = host.resumeAt ?? Number.NaN;
   /** Where the next watch starts; undefined: list first. */
-  let resume: string | undefined;
+  let resume = host.resumeAt === undefined ? undefined : String(host.resumeAt);
   let lastByteAt = 0;
   let lastError: string | undefined;
   /** Times in a row that the API server said 403. */
@@ -225,7 +239,8 @@ export function createWatch(target: WatchTarget, settings: WatchSettings, host: 
     let flushed = false;
     let aged = 0;
 
-    const flush = async (): Promise<void> => {
+    const flush = async (last: boolean): Promise<void> => {
+      const unordered = flushed || !last;
       if (flushed) meters.unordered.value += window.size;
       let told = 0;
       for (const { bytes, version: at, identity } of window.take()) {
@@ -236,7 +251,7 @@ export function createWatch(target: WatchTarget, settings: WatchSettings, host: 
         }
         // Receivers get their turn, so that the log stays small where they keep up.
         else if (++told % TURN === 0) await nextTurn();
-        host.receive(bytes, "listed", at, identity);
+        host.receive(bytes, "listed", at, identity, undefined, unordered);
       }
     };
 
@@ -272,7 +287,7 @@ export function createWatch(target: WatchTarget, settings: WatchSettings, host: 
           scanner.push(chunk);
           tookIn(chunk.length, true);
           if (!window.full) return undefined;
-          const flushing = flush();
+          const flushing = flush(false);
           flushed = true;
           return flushing;
         });
@@ -291,7 +306,7 @@ export function createWatch(target: WatchTarget, settings: WatchSettings, host: 
         windowEvents: WINDOW_EVENTS,
       });
     }
-    await flush();
+    await flush(true);
     if (aged > 0) {
       logger.warn("events that were there at the start are older than maxEventAgeSeconds and not told", {
         watch: target.name,
@@ -452,6 +467,7 @@ export function createWatch(target: WatchTarget, settings: WatchSettings, host: 
     if (Number.isNaN(at) || at <= version) return;
     version = at;
     resume = String(metadata?.resourceVersion);
+    host.reached(at);
   }
 
   // Silence ------------------------------------------------------------------------------------------------------
@@ -535,6 +551,7 @@ export function createWatch(target: WatchTarget, settings: WatchSettings, host: 
       resume = await list(signal);
       const at = Number(resume);
       if (!(at <= version)) version = at;
+      if (!Number.isNaN(version)) host.reached(version);
     }
     return follow(resume, signal);
   }
@@ -570,6 +587,7 @@ export function createWatch(target: WatchTarget, settings: WatchSettings, host: 
     meters.reconnects.history.value++;
     resume = undefined;
     version = Number.NaN;
+    host.historyLost();
     // Since the old history was last heard, the new one may have told something.
     oldest = (lastByteAt || host.now()) - settings.maxEventAgeMs;
   }
@@ -595,7 +613,8 @@ export function createWatch(target: WatchTarget, settings: WatchSettings, host: 
   return {
     async run(signal) {
       let failures = 0;
-      let verify = false;
+      // A watch from the future of a restored store would be silent for ever: only a list tells.
+      let verify = resume !== undefined;
       while (!signal.aborted) {
         const before = version;
         try {

@@ -10,6 +10,8 @@ export interface Lanes {
   begin(group: Group, now: number): void;
   /** Aborts what is overdue, gives up what does not heed that. Returns when to ask again; Infinity: not before the next delivery. */
   check(now: number): number;
+  /** Aborts what is under way. Returns when to {@link check} for what does not heed that; Infinity: nothing is. */
+  cancel(now: number): number;
   /** A group under way, the only one where there is one lane. */
   group(): Group | undefined;
   /** Milliseconds since the oldest delivery under way began; 0 when there is none. */
@@ -112,6 +114,15 @@ export function createLanes(options: LanesOptions): Lanes {
         }
       }
       return next;
+    },
+    cancel(now) {
+      if (busy === 0) return Number.POSITIVE_INFINITY;
+      for (const lane of lanes) {
+        if (!lane.group || lane.giveUpAt > 0) continue;
+        lane.giveUpAt = now + GRACE_MS;
+        lane.controller.abort(new DOMException("the delivery is called off", "AbortError"));
+      }
+      return now + GRACE_MS;
     },
     group() {
       for (const { group } of lanes) if (group) return group;

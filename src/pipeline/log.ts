@@ -19,6 +19,28 @@ export interface Entry {
   readonly receivedAt: number;
   /** True when the API server called it a change of an event it had told before. */
   readonly modified: boolean;
+  /** True when it came out of resourceVersion order, so that its version says nothing of what came before. */
+  readonly unordered?: boolean;
+}
+
+/** Where entries are when they have left memory. */
+export interface Disk {
+  /** The oldest entry on disk; {@link written} when there is none. */
+  readonly tail: number;
+  /** Entries below are on disk, or nobody wants them. */
+  readonly written: number;
+  /** The bytes of the entries on disk. */
+  readonly bytes: number;
+  /** Undefined: it is not there, or cannot be read. */
+  entry(seq: number): DiskEntry | undefined;
+  /** The oldest entry in memory has to go and is not on disk: true when it is there now. */
+  spill(): boolean;
+}
+
+export interface DiskEntry extends Entry {
+  readonly size: number;
+  readonly raw: Uint8Array;
+  readonly event: Event;
 }
 
 export interface EventLog {
@@ -47,7 +69,12 @@ export interface EventLog {
   version(seq: number): number;
   receivedAt(seq: number): number;
   modified(seq: number): boolean;
+  unordered(seq: number): boolean;
   size(seq: number): number;
+  /** The oldest entry that is held in memory; `head` when there is none. */
+  readonly inMemory: number;
+  /** True for an entry between tail and head that there is no more: pushed out before others, or on a damaged page. */
+  gone(seq: number): boolean;
   /** Forgets the entries below `seq`. */
   trim(seq: number): void;
   /** Gives memory back after a storm; call it now and then. */
@@ -61,6 +88,20 @@ export interface LogOptions {
   readonly parse: (bytes: Uint8Array) => Event;
   /** Called before an entry that the bounds push out goes. */
   readonly evict: (seq: number) => void;
+  /** Sequence number of the first entry. Default 0. */
+  readonly first?: number;
+  readonly disk?: Disk | undefined;
+}
+
+const MODIFIED = 1;
+const UNORDERED = 2;
+
+/** What {@link Entry} says of an entry in two bits, and back. */
+export function flagsOf({ modified, unordered }: Pick<Entry, "modified" | "unordered">): number {
+  return (modified ? MODIFIED : 0) | (unordered === true ? UNORDERED : 0);
+}
+export function readFlags(flags: number): Pick<Entry, "modified" | "unordered"> {
+  return { modified: (flags & MODIFIED) !== 0, unordered: (flags & UNORDERED) !== 0 };
 }
 
 const INITIAL_BYTES = 256 * 1024;
@@ -69,6 +110,7 @@ const HELD = 1024;
 
 export function createLog(options: LogOptions): EventLog {
   const slots = Math.max(1, options.events);
+  const { disk } = options;
   const offsets = new Float64Array(slots);
   const lengths = new Float64Array(slots);
   const versions = new Float64Array(slots);
@@ -78,8 +120,9 @@ export function createLog(options: LogOptions): EventLog {
   const held: (Event | undefined)[] = new Array(Math.min(HELD, slots)).fill(undefined);
   const changes = new Map<number, (event: Event) => Event>();
   let buffer = new Uint8Array(Math.min(INITIAL_BYTES, options.bytes));
-  let tail = 0;
-  let head = 0;
+  /** The oldest entry in memory. */
+  let tail = options.first ?? 0;
+  let head = tail;
   let used = 0;
   /** Where the next entry's bytes go. */
   let writeAt = 0;
@@ -92,6 +135,12 @@ export function createLog(options: LogOptions): EventLog {
     if (changes.size > 0) changes.delete(tail);
     tail++;
     if (tail === head) writeAt = 0;
+  }
+
+  /** The oldest entry makes room: it is on disk, or lost. */
+  function evictOldest(): void {
+    if (!disk || (tail >= disk.written && !disk.spill())) options.evict(tail);
+    dropOldest();
   }
 
   /** Free contiguous space for `length` bytes at the returned offset, or -1. */
@@ -121,15 +170,24 @@ export function createLog(options: LogOptions): EventLog {
     writeAt = at;
   }
 
+  function onDisk(seq: number): DiskEntry {
+    const entry = disk?.entry(seq);
+    if (!entry) throw new Error(`the log has no entry ${seq}`);
+    return entry;
+  }
+
   return {
     get tail() {
+      return disk ? Math.min(disk.tail, tail) : tail;
+    },
+    get inMemory() {
       return tail;
     },
     get head() {
       return head;
     },
     get bytes() {
-      return used;
+      return disk ? used + disk.bytes : used;
     },
     get capacity() {
       return buffer.length;
@@ -138,8 +196,7 @@ export function createLog(options: LogOptions): EventLog {
       const length = bytes.length;
       if (length > options.bytes || length === 0) return -1;
       if (head - tail === slots) {
-        options.evict(tail);
-        dropOldest();
+        evictOldest();
       }
       let at = place(length);
       while (at < 0) {
@@ -149,8 +206,7 @@ export function createLog(options: LogOptions): EventLog {
           while (capacity < used + length);
           resize(Math.min(capacity, options.bytes));
         } else {
-          options.evict(tail);
-          dropOldest();
+          evictOldest();
         }
         at = place(length);
       }
@@ -163,11 +219,12 @@ export function createLog(options: LogOptions): EventLog {
       versions[slot] = entry.version;
       times[slot] = entry.receivedAt;
       watches[slot] = entry.watch;
-      flags[slot] = entry.modified ? 1 : 0;
+      flags[slot] = flagsOf(entry);
       held[head % held.length] = event;
       return head++;
     },
     event(seq) {
+      if (seq < tail) return onDisk(seq).event;
       const kept = this.held(seq);
       if (kept) return kept;
       const slot = seq % slots;
@@ -180,6 +237,7 @@ export function createLog(options: LogOptions): EventLog {
       return event;
     },
     raw(seq) {
+      if (seq < tail) return onDisk(seq).raw;
       const from = offsets[seq % slots] ?? 0;
       return buffer.subarray(from, from + (lengths[seq % slots] ?? 0));
     },
@@ -193,11 +251,13 @@ export function createLog(options: LogOptions): EventLog {
       if (kept) held[at] = change(kept);
       changes.set(seq, change);
     },
-    watch: (seq) => watches[seq % slots] ?? 0,
-    version: (seq) => versions[seq % slots] ?? Number.NaN,
-    receivedAt: (seq) => times[seq % slots] ?? 0,
-    modified: (seq) => flags[seq % slots] === 1,
-    size: (seq) => lengths[seq % slots] ?? 0,
+    watch: (seq) => (seq < tail ? onDisk(seq).watch : (watches[seq % slots] ?? 0)),
+    version: (seq) => (seq < tail ? onDisk(seq).version : (versions[seq % slots] ?? Number.NaN)),
+    receivedAt: (seq) => (seq < tail ? onDisk(seq).receivedAt : (times[seq % slots] ?? 0)),
+    modified: (seq) => (seq < tail ? onDisk(seq).modified : ((flags[seq % slots] ?? 0) & MODIFIED) !== 0),
+    unordered: (seq) => (seq < tail ? onDisk(seq).unordered === true : ((flags[seq % slots] ?? 0) & UNORDERED) !== 0),
+    size: (seq) => (seq < tail ? onDisk(seq).size : (lengths[seq % slots] ?? 0)),
+    gone: (seq) => seq < tail && disk?.entry(seq) === undefined,
     trim(seq) {
       const end = Math.min(seq, head);
       while (tail < end) dropOldest();

@@ -98,6 +98,11 @@ export function createMeters(metrics: Metrics): Meters {
             reason,
           }),
         ),
+        ambiguous: metrics.counter(
+          "petrel_events_ambiguous_total",
+          "Events in attempts that ended without an answer: the destination may have them, and gets them again.",
+          labels,
+        ),
         retried: metrics.counter("petrel_events_retried_total", "Events that were tried once more.", labels),
         dropped: of(DROP_REASONS, (reason) =>
           metrics.counter("petrel_events_dropped_total", "Events that a receiver never delivered, by reason.", {
@@ -147,29 +152,30 @@ function sum(cells: readonly Cell[]): number {
   return cells.reduce((total, { value }) => total + value, 0);
 }
 
-/** Gauges over a pipeline: what waits, for whom. `receivers`: in the order of `status().receivers`. */
-export function registerBacklog(
-  metrics: Metrics,
-  receivers: readonly { readonly name: string; readonly sink: string }[],
-  status: () => PipelineStatus,
-): void {
+/** Gauges over a pipeline: what is held. */
+export function registerBuffer(metrics: Metrics, status: () => PipelineStatus): void {
   metrics.read("gauge", "petrel_buffer_events", "Events in the buffer.", () => status().events);
   metrics.read("gauge", "petrel_buffer_bytes", "Bytes of the events in the buffer.", () => status().bytes);
   metrics.read("gauge", "petrel_dead_letters", "Dead letters that are kept.", () => status().deadLetters.count);
   metrics.read("gauge", "petrel_dead_letters_bytes", "Bytes of them.", () => status().deadLetters.bytes);
-  receivers.forEach(({ name, sink }, index) => {
-    const labels = { receiver: name, sink };
-    const backlog = () => status().receivers[index]?.backlog ?? 0;
-    const inFlight = () => status().receivers[index]?.inFlight ?? 0;
-    metrics.read(
-      "gauge",
-      "petrel_backlog_events",
-      "Events in the buffer that wait for this receiver.",
-      backlog,
-      labels,
-    );
-    metrics.read("gauge", "petrel_deliveries_in_flight", "Deliveries under way.", inFlight, labels);
-  });
+}
+
+/** Gauges over one receiver: what waits for it. */
+export function registerReceiver(
+  metrics: Metrics,
+  { name, sink }: { readonly name: string; readonly sink: string },
+  status: () => PipelineStatus,
+): void {
+  const labels = { receiver: name, sink };
+  const own = () => status().receivers.find((receiver) => receiver.name === name);
+  metrics.read(
+    "gauge",
+    "petrel_backlog_events",
+    "Events in the buffer that wait for this receiver.",
+    () => own()?.backlog ?? 0,
+    labels,
+  );
+  metrics.read("gauge", "petrel_deliveries_in_flight", "Deliveries under way.", () => own()?.inFlight ?? 0, labels);
 }
 
 /** Gauges over one watch. `now`: milliseconds since 1970. */

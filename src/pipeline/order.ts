@@ -39,6 +39,8 @@ export interface Order {
   evicted(seq: number): boolean;
   /** All that is parked. */
   parked(): Iterable<number>;
+  /** All that travels or waits, oldest first. */
+  seqs(): Iterable<number>;
 }
 
 /** `alone`: a group holds one event of an object at most. */
@@ -125,14 +127,16 @@ export function createOrder(options: { readonly alone: boolean }): Order {
     },
     evicted(seq) {
       const hold = entries.get(seq);
-      if (hold === undefined || hold.parked[0] !== seq) return false;
-      hold.parked.shift();
+      const at = hold?.parked.indexOf(seq) ?? -1;
+      if (hold === undefined || at < 0) return false;
+      hold.parked.splice(at, 1);
       entries.delete(seq);
       if (hold.parked.length > 0 || hold.travelling > 0) return true;
       freed.splice(freed.indexOf(hold), 1);
       holds.delete(hold.key);
       return true;
     },
+    seqs: () => entries.keys(),
     *parked() {
       for (const hold of holds.values()) yield* hold.parked;
     },

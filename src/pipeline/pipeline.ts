@@ -3,28 +3,43 @@ import type { Config, ReceiverConfig } from "../config/types.ts";
 import type { Event, InvolvedObject, ObjectReference } from "../event.ts";
 import { formOf } from "../form.ts";
 import { friendlyFor } from "../friendly/load.ts";
+import type { Journal } from "../journal/journal.ts";
 import type { Change, DiscardReason } from "../kube/watch.ts";
 import type { Logger } from "../logger.ts";
 import { tookIn } from "../memory.ts";
 import type { Cell, Metrics } from "../metrics.ts";
 import { exporterSeenMs, normalise, withObjectMetadata } from "../normalise.ts";
 import type { CompileTemplate } from "../payload.ts";
-import type { SinkDefinition, Store } from "../sink.ts";
+import type { Sink, SinkDefinition, Store } from "../sink.ts";
 import { createSinkContext } from "./context.ts";
 import { createDeadLetterOffice, type DeadLetterMeters, type DeadLetterOffice } from "./dead-letter-office.ts";
 import { createDeadLetters, type DeadLetters, MEMORY_LIMITS, refusedEvent } from "./dead-letters.ts";
-import { planEnrichment } from "./enrichment.ts";
-import { createGate, createSeen, identityOf } from "./gates.ts";
+import { type Enrichment, planEnrichment } from "./enrichment.ts";
+import { createGate, createSeen, type Gate, identityOf } from "./gates.ts";
+import { createKeeper, type Keeper } from "./keeper.ts";
 import { createLog, type Entry, OWN_WATCH } from "./log.ts";
+import {
+  boundedPosition,
+  type Checkpoint,
+  combine,
+  isDone,
+  lowOf,
+  type Position,
+  type Positions,
+} from "./positions.ts";
+import { createPressure } from "./pressure.ts";
 import {
   createReceiver,
   type HeldReason,
+  type Progress,
   type Receiver,
+  type ReceiverHost,
   type ReceiverMeters,
   type ReceiverSettings,
   type ReceiverStatus,
 } from "./receiver.ts";
 import { compileRoute } from "./route.ts";
+import { createRouting, type Routing } from "./routing.ts";
 import { startSummaries, type Telling } from "./summaries.ts";
 import { createNewest, createUpdatesGate } from "./updates.ts";
 
@@ -57,10 +72,25 @@ export interface PipelineOptions {
   readonly metrics?: Metrics | undefined;
   /** Takes what receivers refuse for good. Default: the newest, in memory. */
   readonly deadLetters?: DeadLetters | undefined;
+  /** Keeps on disk what waits. Default: memory alone. */
+  readonly journal?: Journal | undefined;
+  /** Where receivers stood when another petrel, or this one before, stopped. */
+  readonly checkpoint?: Checkpoint | undefined;
   /** Milliseconds since 1970, steady. */
   now(): number;
   /** 0 <= x < 1. */
   random(): number;
+}
+
+/** What a reload brings. */
+export type Replacement = Pick<PipelineOptions, "config" | "sinks" | "compileTemplate">;
+
+/** Receivers, counted by what became of them. */
+export interface Replaced {
+  readonly kept: number;
+  readonly changed: number;
+  readonly added: number;
+  readonly removed: number;
 }
 
 export interface PipelineStatus {
@@ -68,207 +98,215 @@ export interface PipelineStatus {
   readonly bytes: number;
   readonly deadLetters: { readonly count: number; readonly bytes: number };
   readonly receivers: readonly (ReceiverStatus & {
-    /**
-     * Per watch, the resourceVersion up to which everything was acknowledged, as of what the log holds; NaN before the
-     * watch's first event. A watch delivers in this order, so that it can be resumed here.
-     */
-    readonly positions: readonly number[];
+    /** By watch key; absent before the first event of that watch. */
+    readonly positions: Positions;
   })[];
 }
 
 export interface Pipeline {
   /** What receivers refused for good. */
   readonly deadLetters: DeadLetterOffice;
-  /** Takes an event; `bytes` (the watch line or the event's JSON) are copied. `event`: the same, if it is parsed already. */
-  receive(watch: number, bytes: Uint8Array, change: Change, version: number, identity: number, event?: Event): void;
+  /** The index of a watch, by its key: what it asks for. */
+  watch(key: string): number;
+  /** The resourceVersion that this watch goes on from; undefined: nothing is known, it begins anew. */
+  resumeAt(watch: number): number | undefined;
+  /**
+   * Takes an event; `bytes` (the watch line or the event's JSON) are copied. `event`: the same, if it is parsed already.
+   * `unordered`: events of lower versions may follow.
+   */
+  receive(
+    watch: number,
+    bytes: Uint8Array,
+    change: Change,
+    version: number,
+    identity: number,
+    event?: Event,
+    unordered?: boolean,
+  ): void;
+  /** Everything of this watch up to here has come in. */
+  reached(watch: number, version: number): void;
+  /** The API server of this watch has another history now: positions in the old one mean nothing. */
+  forgetPositions(watch: number): void;
+  /** Resolves when everything that came in so far is on disk, or done with; false when the disk does not take it. Without a journal true. */
+  committed(): Promise<boolean>;
+  /** How far all receivers have come. */
+  checkpoint(cluster: string): Checkpoint;
   /** A promise while receivers that take events are so far behind that a source which can wait should. */
   room(signal: AbortSignal): Promise<void> | undefined;
   status(): PipelineStatus;
   /** Longest overdue attempt in milliseconds, with its receiver; undefined when nothing is stuck. */
   stuck(): { readonly receiver: string; readonly ms: number } | undefined;
+  /** Delivers nothing until {@link resume}; what is under way is aborted, and delivered again then. */
+  pause(): void;
+  resume(): void;
+  /**
+   * Goes on by another config: what waits is routed anew, receivers whose settings are the same keep their place and
+   * their connections, changed ones their place. One that is gone has `shutdownTimeout` to deliver what waits for it.
+   * Resolves with what changed; rejects, having changed nothing, when a receiver cannot be made.
+   */
+  replace(by: Replacement): Promise<Replaced>;
   /** Resolves true when everything taken was acknowledged, false when the signal came first. */
   drain(signal: AbortSignal): Promise<boolean>;
-  /** Ends receivers. What they did not deliver is counted as dropped by `shutdown`, and returned by receiver. */
-  stop(): Promise<readonly { readonly name: string; readonly left: number; readonly lastError: string | undefined }[]>;
+  /**
+   * Ends receivers, and returns what they did not deliver. `kept`: the next start finds it again; else it is counted as
+   * dropped by `shutdown`. Default: whether there is a journal.
+   */
+  stop(
+    kept?: boolean,
+  ): Promise<readonly { readonly name: string; readonly left: number; readonly lastError: string | undefined }[]>;
+}
+
+/** One config's way of routing. */
+interface Generation {
+  readonly config: Config;
+  readonly compat: boolean;
+  readonly friendly: Awaited<ReturnType<typeof friendlyFor>>;
+  readonly routing: Routing;
+  readonly enrichment: Enrichment;
+  /** Before the log. */
+  readonly gate: Gate | undefined;
+}
+
+/** One receiver of the config, whatever carries it out: a reload may change both ends. */
+interface Slot {
+  readonly name: string;
+  settings: ReceiverConfig;
+  /** Equal: a reload need not touch it. */
+  key: string;
+  generation: Generation;
+  /** In the generation's order. */
+  index: number;
+  receiver: Receiver;
+  gate: Gate | undefined;
+  /** Entries from here on are not for it: it was removed. */
+  end: number;
+  /** What was done before this process began, by watch. */
+  readonly before: Map<number, Position>;
 }
 
 const DEFAULT_BATCH_BYTES = 4 * 1024 * 1024;
-/** Route decisions kept beside the log at most, for receivers that read the same entry. A power of two. */
-const MAX_ROUTES = 65_536;
-/** How long a source waits, in all, until nothing is left in the log: for receivers that keep others from work, and at all. */
-const HOLD_BACK_OTHERS_MS = 10_000;
-const HOLD_BACK_MS = 300_000;
+const HOUSEKEEPING_MS = 10_000;
 
 export async function createPipeline(options: PipelineOptions): Promise<Pipeline> {
-  const { config, logger, meters } = options;
-  const compat = config.compat === "exporter";
-  const names = config.receivers.map((receiver) => receiver.name);
-  const friendly = await friendlyFor(config);
-  const router = compileRoute(config.route, names, { compat, eventType: friendly?.type });
-  const enrichment = planEnrichment(config, (sink) => options.sinks.get(sink)?.wholeEvent ?? true);
+  const { logger, meters, journal } = options;
   const seen = createSeen();
-  const maxAgeMs = config.maxEventAgeSeconds * 1_000;
   const office = createDeadLetterOffice({
     letters: options.deadLetters ?? createDeadLetters({ ...MEMORY_LIMITS, forgotten: meters.forgotten }),
     logger,
     meters,
-    normalise: config,
-    redeliver: (name, event) => receivers.find((receiver) => receiver.name === name)?.redeliver(event),
+    normalise: options.config,
+    redeliver: (name, event) => slots.find((slot) => slot.name === name)?.receiver.redeliver(event),
     now: options.now,
   });
-  const receivers: Receiver[] = [];
-  const gate = createGate(config);
-  const telling: Telling[] = gate ? [{ gate, scope: "", announce: (input) => announce(input) }] : [];
-  const latest = config.receivers.some(({ updates }) => updates === "latest") ? createNewest() : undefined;
-  /** Petrel's own events that are for some receivers and no others, whatever the route says. */
-  const addressed = new Map<number, readonly number[]>();
+  /** The newest entry of each event, if some receiver wants no other; and for whom events of Petrel's own are. */
+  const newest = createNewest();
+  let wantsLatest = false;
+  const addressed = new Map<number, Slot>();
   /** Entries whose look-up is under way, and until when cursors wait for it. */
   const lookups = new Map<number, number>();
-  let waiters: (() => void)[] = [];
+  let slots: readonly Slot[] = [];
+  /** Removed by a reload, with something still to deliver. */
+  const leaving = new Map<Slot, { readonly hasten: AbortController; readonly gone: Promise<void> }>();
+  let receivers: readonly Receiver[] = [];
+  const listReceivers = (): void => {
+    receivers = [...slots, ...leaving.keys()].map((slot) => slot.receiver);
+  };
 
-  /** Per watch, the highest version that entered the log. */
-  const newest: number[] = [];
-  function positionsFrom(low: number): number[] {
-    const positions = [...newest];
-    const found = new Set<number>();
-    for (let seq = low; seq < log.head && found.size < newest.length; seq++) {
-      const watch = log.watch(seq);
-      if (watch === OWN_WATCH || found.has(watch)) continue;
-      found.add(watch);
-      positions[watch] = Math.min(log.version(seq) - 1, positions[watch] ?? Number.NaN);
-    }
-    return positions;
+  const watchKeys: string[] = [];
+  /** By watch: up to where all has come in, and the last entry; NaN and -1 before. */
+  const reached: number[] = [];
+  const lastSeq: number[] = [];
+  function watchOf(key: string): number {
+    if (key === "") return OWN_WATCH;
+    const known = watchKeys.indexOf(key);
+    if (known >= 0) return known;
+    reached.push(Number.NaN);
+    lastSeq.push(-1);
+    return watchKeys.push(key) - 1;
   }
 
+  let config = options.config;
   const parse = (bytes: Uint8Array): Event => normalise(eventOf(JSON.parse(textOf(bytes))), config);
+  /** Entries that memory lost while the disk took none, as ranges. */
+  const holes: { readonly from: number; to: number }[] = [];
+  function evict(seq: number): void {
+    lookups.delete(seq);
+    addressed.delete(seq);
+    if (log.gone(seq)) return;
+    if (keeper && seq >= keeper.written) {
+      const last = holes.at(-1);
+      if (last?.to === seq) last.to++;
+      else holes.push({ from: seq, to: seq + 1 });
+    }
+    for (const receiver of receivers) receiver.evicted(seq);
+  }
+
+  const keeper: Keeper | undefined =
+    journal &&
+    createKeeper({
+      journal,
+      log: () => log,
+      receivers: () => receivers,
+      watchKeys,
+      reached,
+      watchOf,
+      parse(bytes, found) {
+        const event = parse(bytes);
+        return found === undefined ? event : withObjectMetadata(event, JSON.parse(found) as Found);
+      },
+      evict,
+      ...(config.state ?? { maxBytes: Number.POSITIVE_INFINITY, maxAgeMs: Number.POSITIVE_INFINITY, fsync: "group" }),
+    });
   const log = createLog({
     events: config.buffer.events,
     bytes: config.buffer.bytes,
     parse,
-    evict(seq) {
-      lookups.delete(seq);
-      addressed.delete(seq);
-      for (const receiver of receivers) receiver.evicted(seq);
-    },
+    evict,
+    first: journal?.next ?? 0,
+    disk: keeper,
   });
+  /** Entries below were there when this process began: nobody has looked their objects up. */
+  const inherited = log.head;
+  const lookedUpAgain = new Set<number>();
 
-  let routes = 1024;
-  while (routes < config.buffer.events && routes < MAX_ROUTES) routes *= 2;
-  const routedSeq = new Float64Array(routes).fill(-1);
-  const routed: (readonly number[])[] = new Array(routes).fill([]);
-  /** One array for each set of receivers, however many events they get. */
-  const sets: (readonly number[])[] = [];
-  function shared(set: readonly number[]): readonly number[] {
-    for (const known of sets) {
-      if (known.length === set.length && known.every((receiver, at) => receiver === set[at])) return known;
-    }
-    if (sets.length < 16) sets.push(set);
-    return set;
-  }
-
-  function routeOf(seq: number): readonly number[] {
-    const to = addressed.size > 0 ? addressed.get(seq) : undefined;
-    if (to !== undefined) return to;
-    try {
-      return router.route(log.event(seq));
-    } catch (error) {
-      // A bug, or a shape that no API server lets pass: it must not end the watch, nor the process.
-      logger.error("an event cannot be routed and goes nowhere", {
-        error: error instanceof Error ? error.message : String(error),
-        version: log.version(seq),
-      });
-      return [];
-    }
-  }
-
-  /** The newest entry that was ever routed: a slow receiver may ask again for what the cache forgot. */
-  let routedUpTo = -1;
-  function receiversOf(seq: number): readonly number[] {
-    const at = seq & (routes - 1);
-    if (routedSeq[at] === seq) return routed[at] ?? [];
-    const found = shared(routeOf(seq));
-    if (found.length === 0 && seq > routedUpTo) meters.unmatched.value++;
-    routedUpTo = Math.max(routedUpTo, seq);
-    routedSeq[at] = seq;
-    routed[at] = found;
-    return found;
-  }
+  const pressure = createPressure({
+    fill: () =>
+      keeper && journal?.trouble === undefined
+        ? keeper.fill()
+        : Math.max((log.head - log.inMemory) / config.buffer.events, log.bytes / config.buffer.bytes),
+    held: () => log.head - log.tail,
+    receivers: () => receivers,
+    logger,
+    now: options.now,
+  });
 
   function acknowledged(): void {
     let low = log.head;
     for (const receiver of receivers) low = Math.min(low, receiver.low());
-    if (low > log.tail) log.trim(low);
-    if (log.tail === log.head) {
-      heldBack = 0;
-      heldBackOthers = 0;
-    }
-    if (waiters.length === 0) return;
-    const waiting = waiters;
-    waiters = [];
-    for (const check of waiting) check();
-  }
-
-  /** Receivers that take events have more than this share of the buffer before them: more may push out what they wait for. */
-  function crowded(share: number): boolean {
-    const held = log.head - log.tail;
-    if (held <= config.buffer.events * share && log.bytes <= config.buffer.bytes * share) return false;
-    // What a receiver that takes nothing leaves in the log is nothing to wait for.
-    const many = Math.min(held / 2, config.buffer.events * share);
-    return receivers.some((receiver) => receiver.backlog > many && receiver.status().state === "up");
-  }
-
-  /** For how long sources were held back since the log was empty; part of that while some receiver had nothing to do. */
-  let heldBack = 0;
-  let heldBackOthers = 0;
-  const patient = (): boolean => heldBack < HOLD_BACK_MS && heldBackOthers < HOLD_BACK_OTHERS_MS;
-
-  async function room(signal: AbortSignal): Promise<void> {
-    let at = options.now();
-    const over = (): boolean => {
-      const now = options.now();
-      heldBack += now - at;
-      if (receivers.some((receiver) => receiver.backlog === 0)) heldBackOthers += now - at;
-      at = now;
-      // Further than where it began, so that there is room for some.
-      return !crowded(1 / 4) || !patient();
-    };
-    await until(over, signal);
-    if (!patient()) {
-      logger.warn("receivers are too slow to wait for them any longer: what does not fit the buffer is dropped", {
-        receivers: receivers.filter((receiver) => receiver.backlog > 0).map((receiver) => receiver.name),
-      });
-    }
-  }
-
-  /** Resolves when `over` says so, which is asked after every acknowledgement, or when the signal aborts. */
-  function until(over: () => boolean, signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const check = (): void => {
-        if (over() || signal.aborted) {
-          signal.removeEventListener("abort", check);
-          clearInterval(timer);
-          resolve();
-        } else {
-          waiters.push(check);
-        }
-      };
-      // Receivers may stop acknowledging altogether, and then nothing else would ask.
-      const timer = setInterval(() => {
-        waiters = waiters.filter((waiter) => waiter !== check);
-        check();
-      }, 250);
-      signal.addEventListener("abort", check, { once: true });
-      check();
-    });
+    if (low > log.inMemory) log.trim(low);
+    while (holes.length > 0 && (holes[0]?.to ?? 0) <= low) holes.shift();
+    keeper?.changed();
+    pressure.relieved(low === log.head);
   }
 
   function enrich(seq: number, found: Found | undefined): void {
     lookups.delete(seq);
-    if (found) log.attach(seq, (event) => withObjectMetadata(event, found));
+    if (!found) return;
+    log.attach(seq, (event) => withObjectMetadata(event, found));
+    keeper?.found(seq, JSON.stringify(found));
+  }
+
+  function lookUp(seq: number, pending: Promise<Found | undefined>, until: number): void {
+    lookups.set(seq, until);
+    void pending.then((found) => {
+      enrich(seq, found);
+      for (const receiver of receivers) receiver.wake();
+    });
   }
 
   /** Appends an event to the log; returns its sequence number, or -1 for one that is too large, which is counted. */
   function enter(bytes: Uint8Array, entry: Entry, event: Event | undefined): number {
+    const { enrichment } = current;
     const lookup = event && enrichment.needed(event) ? options.lookup(event.involvedObject) : undefined;
     const ready = lookup !== undefined && !(lookup instanceof Promise);
     const seq = log.append(bytes, entry, event && ready ? withObjectMetadata(event, lookup) : event);
@@ -278,23 +316,23 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       logger.error("an event is larger than the whole buffer and dropped", { version, bytes: bytes.length });
       return seq;
     }
-    if (ready) {
-      log.attach(seq, (parsed) => withObjectMetadata(parsed, lookup));
-    } else if (lookup) {
-      lookups.set(seq, entry.receivedAt + config.lookupTimeoutMs);
-      void lookup.then((found) => {
-        enrich(seq, found);
-        for (const receiver of receivers) receiver.wake();
-      });
-    }
+    if (ready) enrich(seq, lookup);
+    else if (lookup) lookUp(seq, lookup, entry.receivedAt + config.lookupTimeoutMs);
+    keeper?.changed();
     for (const receiver of receivers) receiver.wake();
     return seq;
   }
 
-  /** Takes in an event of Petrel's own, which goes where the route says, or to these receivers. */
-  function announce(input: Readonly<Record<string, unknown>>, to?: readonly number[]): void {
+  /** Takes in an event of Petrel's own, which goes where the route says, or to this receiver. */
+  function announce(input: Readonly<Record<string, unknown>>, to?: Slot): void {
     const bytes = Buffer.from(JSON.stringify(input));
-    const entry = { watch: OWN_WATCH, version: Number.NaN, receivedAt: options.now(), modified: false };
+    const entry = {
+      watch: OWN_WATCH,
+      version: Number.NaN,
+      receivedAt: options.now(),
+      modified: false,
+      unordered: true,
+    };
     const seq = enter(bytes, entry, parse(bytes));
     if (seq < 0) return;
     meters.own.value++;
@@ -303,84 +341,371 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
   }
 
   /** A newer state of the entry's event waits in the log, and goes to the same receiver. */
-  function isSuperseded(seq: number, copies: (seq: number) => number): boolean {
+  function isSuperseded(seq: number, slot: Slot): boolean {
     const { uid } = log.event(seq).metadata;
-    const newer = uid === undefined ? undefined : latest?.of(identityOf(uid));
+    const newer = uid === undefined ? undefined : newest.of(identityOf(uid));
     if (uid === undefined || newer === undefined || newer <= seq || newer >= log.head) return false;
     // Where it goes may depend on what is being looked up.
-    if (enrichment.route && lookups.has(newer)) return false;
-    return log.event(newer).metadata.uid === uid && copies(newer) > 0;
+    if (slot.generation.enrichment.route && lookups.has(newer)) return false;
+    return log.event(newer).metadata.uid === uid && copiesFor(slot, newer) > 0;
   }
 
-  for (const [index, settings] of config.receivers.entries()) {
-    const definition = options.sinks.get(settings.sink);
-    if (!definition) throw new Error(`no sink is called ${settings.sink}`);
-    const scoped = logger.with({ receiver: settings.name });
+  /** What was in the journal without what a look-up had found. */
+  function lookUpAgain(seq: number, { enrichment, config }: Generation, now: number): void {
+    if (lookedUpAgain.has(seq) || log.gone(seq)) return;
+    lookedUpAgain.add(seq);
+    const event = log.event(seq);
+    const { labels, annotations, deleted } = event.involvedObject;
+    if (labels || annotations || deleted || !enrichment.needed(event)) return;
+    const pending = options.lookup(event.involvedObject);
+    if (pending instanceof Promise) lookUp(seq, pending, now + config.lookupTimeoutMs);
+    else enrich(seq, pending);
+  }
+
+  /** How often the receiver gets the entry. */
+  function copiesFor(slot: Slot, seq: number): number {
+    if (seq >= slot.end) return 0;
+    const to = addressed.size > 0 ? addressed.get(seq) : undefined;
+    if (to) return to === slot ? 1 : 0;
+    if (slot.before.size > 0 && doneBefore(slot, seq)) return 0;
+    let copies = 0;
+    for (const index of slot.generation.routing.receiversOf(seq)) if (index === slot.index) copies++;
+    return copies;
+  }
+
+  // Receivers ----------------------------------------------------------------------------------------------------
+
+  async function generationOf(by: Replacement): Promise<Generation> {
+    const compat = by.config.compat === "exporter";
+    const names = by.config.receivers.map((receiver) => receiver.name);
+    const friendly = await friendlyFor(by.config);
+    const router = compileRoute(by.config.route, names, { compat, eventType: friendly?.type });
+    return {
+      config: by.config,
+      compat,
+      friendly,
+      routing: createRouting({ router, log, logger, unmatched: meters.unmatched, remembered: by.config.buffer.events }),
+      enrichment: planEnrichment(by.config, (sink) => by.sinks.get(sink)?.wholeEvent ?? true),
+      gate: createGate(by.config),
+    };
+  }
+
+  async function openSink(settings: ReceiverConfig, by: Replacement, { compat, friendly }: Generation): Promise<Sink> {
+    const definition = definitionOf(settings, by);
     const context = createSinkContext({
       receiver: settings.name,
-      logger: scoped,
+      logger: logger.with({ receiver: settings.name }),
       compat,
       language: settings.language,
       form: formOf(settings, definition),
       friendly: friendly?.data,
-      compileTemplate: options.compileTemplate,
+      compileTemplate: by.compileTemplate,
       env: options.env,
       store: options.store?.(settings.name),
       metrics: options.metrics,
     });
-    const waitsForLookup = enrichment.route || enrichment.receivers[index] === true;
-    const sink = await definition.create(settings.config as never, context);
+    return await definition.create(settings.config as never, context);
+  }
+
+  function definitionOf(settings: ReceiverConfig, by: Replacement): SinkDefinition {
+    const definition = by.sinks.get(settings.sink);
+    if (!definition) throw new Error(`no sink is called ${settings.sink}`);
+    return definition;
+  }
+
+  function receiverOf(slot: Slot, sink: Sink, by: Replacement, start: Progress | undefined): Receiver {
+    const { settings } = slot;
+    const scoped = logger.with({ receiver: settings.name });
+    const host: ReceiverHost = {
+      log,
+      logger: scoped,
+      meters: meters.receiver(settings.name, settings.sink),
+      copies: (seq) => copiesFor(slot, seq),
+      superseded: settings.updates === "latest" ? (seq) => isSuperseded(seq, slot) : undefined,
+      waits(seq, now) {
+        const { enrichment } = slot.generation;
+        if (!enrichment.possible || !(enrichment.route || enrichment.receivers[slot.index] === true)) return 0;
+        if (seq < inherited) lookUpAgain(seq, slot.generation, now);
+        if (lookups.size === 0) return 0;
+        const until = lookups.get(seq);
+        return until === undefined ? 0 : Math.max(0, until - now);
+      },
+      pushedOut: (seq) => holes.some(({ from, to }) => from <= seq && seq < to),
+      acknowledged,
+      deadLetter(event, reason, message, attempts, seq) {
+        const there = seq >= log.tail && seq < log.head && !log.gone(seq);
+        // An entry on its way may have been pushed out of the log: then what the receiver was given.
+        const raw = there ? log.raw(seq).slice() : Buffer.from(JSON.stringify(event));
+        bury(slot, event, raw, { reason, message, attempts });
+      },
+      now: options.now,
+      random: options.random,
+    };
+    const definition = definitionOf(settings, by);
     const gate = createGate(settings);
-    if (gate) telling.push({ gate, scope: settings.name, announce: (input) => announce(input, [index]) });
+    slot.gate = gate;
     const updates = createUpdatesGate(settings.updates ?? definition.updates);
     const holds = (event: Event, now: number, seq: number): HeldReason | undefined =>
       log.watch(seq) === OWN_WATCH ? undefined : updates?.(event, now) ? "updates" : gate?.holds(event, now);
-    const copies = (seq: number): number => {
-      let copies = 0;
-      for (const to of receiversOf(seq)) if (to === index) copies++;
-      return copies;
-    };
-    receivers.push(
-      createReceiver(
-        { ...receiverSettings(settings, definition, compat), holds: updates || gate ? holds : undefined },
-        sink,
-        {
-          log,
-          logger: scoped,
-          meters: meters.receiver(settings.name, settings.sink),
-          copies,
-          superseded: settings.updates === "latest" ? (seq) => isSuperseded(seq, copies) : undefined,
-          waits(seq, now) {
-            if (lookups.size === 0 || !waitsForLookup) return 0;
-            const until = lookups.get(seq);
-            return until === undefined ? 0 : Math.max(0, until - now);
-          },
-          acknowledged,
-          deadLetter(event, reason, message, attempts, seq) {
-            // An entry on its way may have been pushed out of the log: then what the receiver was given.
-            const raw = seq >= log.tail && seq < log.head ? log.raw(seq).slice() : Buffer.from(JSON.stringify(event));
-            const letter = { receiver: settings.name, reason, message, at: options.now(), attempts };
-            office.take({ ...letter, ...refusedEvent(event, raw) }, settings.deadLetter ?? config.deadLetter, scoped);
-          },
-          now: options.now,
-          random: options.random,
-        },
-      ),
+    return createReceiver(
+      {
+        ...receiverSettings(settings, definition, slot.generation.compat),
+        holds: updates || gate ? holds : undefined,
+      },
+      sink,
+      host,
+      start,
     );
   }
 
-  const summaries = startSummaries(telling, options.now);
-  const housekeeping = setInterval(() => log.shrink(), 10_000);
+  function bury(
+    slot: Slot,
+    event: Event,
+    raw: Uint8Array,
+    why: { readonly reason: string; readonly message: string; readonly attempts: number },
+  ): void {
+    const { name, settings, generation } = slot;
+    const letter = { receiver: name, at: options.now(), ...why, ...refusedEvent(event, raw) };
+    office.take(letter, settings.deadLetter ?? generation.config.deadLetter, logger.with({ receiver: name }));
+  }
+
+  function tellersOf(): Telling[] {
+    const { gate } = current;
+    const own = slots.flatMap((slot) =>
+      slot.gate
+        ? [{ gate: slot.gate, scope: slot.name, announce: (input: object) => announce({ ...input }, slot) }]
+        : [],
+    );
+    return gate ? [{ gate, scope: "", announce: (input) => announce(input) }, ...own] : own;
+  }
+
+  // Positions ----------------------------------------------------------------------------------------------------
+
+  /** A checkpoint says that this receiver has the entry. */
+  function doneBefore(slot: Slot, seq: number): boolean {
+    const before = slot.before.get(log.watch(seq));
+    return before !== undefined && isDone(before, log.version(seq));
+  }
+
+  function positionsOf(slot: Slot): Map<number, Position> {
+    const { cursor, open, passed } = slot.receiver.progress();
+    const openByWatch = new Map<number, number[]>();
+    for (const seq of open) {
+      if (log.gone(seq) || seq < log.tail) continue;
+      const watch = log.watch(seq);
+      const versions = openByWatch.get(watch) ?? [];
+      versions.push(log.version(seq));
+      openByWatch.set(watch, versions);
+    }
+    const positions = new Map<number, Position>();
+    for (const watch of watchKeys.keys()) {
+      const high = (lastSeq[watch] ?? -1) < cursor ? reached[watch] : passed[watch];
+      const versions = (openByWatch.get(watch) ?? []).sort((a, b) => a - b);
+      const since = high === undefined || Number.isNaN(high) ? undefined : boundedPosition(high, versions);
+      const position = combine(slot.before.get(watch), since);
+      if (position) positions.set(watch, position);
+    }
+    return positions;
+  }
+
+  function readCheckpoint(slot: Slot): void {
+    for (const [key, position] of options.checkpoint?.receivers.get(slot.name) ?? []) {
+      slot.before.set(watchOf(key), position);
+    }
+  }
+
+  /** A receiver that no checkpoint knows begins where the furthest of the others is: at now. */
+  function beginAtNow(slot: Slot): void {
+    if (!options.checkpoint || slot.before.size > 0) return;
+    for (const positions of options.checkpoint.receivers.values()) {
+      for (const [key, { high }] of positions) {
+        const watch = watchOf(key);
+        if (!((slot.before.get(watch)?.high ?? -1) >= high)) slot.before.set(watch, { high, open: [] });
+      }
+    }
+  }
+
+  // A new pipeline -----------------------------------------------------------------------------------------------
+
+  const first: Replacement = options;
+  let current = await generationOf(first);
+  const opened: Slot[] = [];
+  for (const [index, settings] of config.receivers.entries()) {
+    const sink = await openSink(settings, first, current);
+    opened.push(slotOf(settings, index, current, sink, first, keeper?.restored(settings.name)));
+  }
+  slots = opened;
+  listReceivers();
+  for (const slot of slots) readCheckpoint(slot);
+  for (const slot of slots) beginAtNow(slot);
+  for (const [key, version] of journal?.restored.reached ?? []) if (key !== "") reached[watchOf(key)] = version;
+  for (const { name } of journal?.restored.progress ?? []) {
+    if (!slots.some((slot) => slot.name === name)) keeper?.forget(name);
+  }
+  for (let seq = log.tail; seq < log.head; seq++) if (!log.gone(seq)) lastSeq[log.watch(seq)] = seq;
+  for (const receiver of receivers) receiver.wake();
+
+  function slotOf(
+    settings: ReceiverConfig,
+    index: number,
+    of: Generation,
+    sink: Sink,
+    by: Replacement,
+    start: Progress | undefined,
+  ): Slot {
+    const slot: Slot = {
+      name: settings.name,
+      settings,
+      key: settingsKey(settings, by.config),
+      generation: of,
+      index,
+      end: Number.POSITIVE_INFINITY,
+      before: new Map(),
+      gate: undefined,
+      receiver: undefined as never,
+    };
+    slot.receiver = receiverOf(slot, sink, by, start);
+    return slot;
+  }
+
+  let summaries = startSummaries(tellersOf(), options.now);
+  const refreshTellers = (): void => {
+    wantsLatest = slots.some(({ settings }) => settings.updates === "latest");
+    summaries.stop();
+    summaries = startSummaries(tellersOf(), options.now);
+  };
+  refreshTellers();
+  const housekeeping = setInterval(() => {
+    log.shrink();
+    keeper?.housekeep(options.now());
+  }, HOUSEKEEPING_MS);
+
+  // A reload -----------------------------------------------------------------------------------------------------
+
+  let replacing: Promise<unknown> = Promise.resolve();
+
+  function replace(by: Replacement): Promise<Replaced> {
+    const turn = replacing.then(() => replaceNow(by));
+    replacing = turn.catch(() => {});
+    return turn;
+  }
+
+  async function replaceNow(by: Replacement): Promise<Replaced> {
+    const known = new Map(slots.map((slot) => [slot.name, slot]));
+    const next = await generationOf(by);
+    const sinks = new Map<string, Sink>();
+    try {
+      for (const settings of by.config.receivers) {
+        if (known.get(settings.name)?.key === settingsKey(settings, by.config)) continue;
+        sinks.set(settings.name, await openSink(settings, by, next));
+      }
+    } catch (error) {
+      await Promise.allSettled([...sinks.values()].map((sink) => sink[Symbol.asyncDispose]?.()));
+      throw error;
+    }
+    // A name that comes back is another receiver.
+    for (const [slot, { hasten, gone }] of leaving) {
+      if (!sinks.has(slot.name)) continue;
+      hasten.abort();
+      await gone;
+    }
+    const before = slots;
+    summaries.flush();
+    config = by.config;
+    current = next;
+    const changing: (readonly [Slot, ReceiverConfig, Sink])[] = [];
+    slots = config.receivers.map((settings, index) => {
+      const slot = known.get(settings.name);
+      const sink = sinks.get(settings.name);
+      if (!slot) return slotOf(settings, index, next, sink as Sink, by, undefined);
+      slot.generation = next;
+      slot.index = index;
+      if (sink) changing.push([slot, settings, sink]);
+      return slot;
+    });
+    const removed = before.filter((slot) => !slots.includes(slot));
+    for (const slot of removed) leave(slot);
+    listReceivers();
+    refreshTellers();
+    for (const receiver of receivers) receiver.wake();
+    // Each changed one goes on where it was, as soon as what is under way has ended; the others do not wait for that.
+    await Promise.all(
+      changing.map(async ([slot, settings, sink]) => {
+        const progress = await slot.receiver.retire();
+        slot.settings = settings;
+        slot.key = settingsKey(settings, by.config);
+        slot.receiver = receiverOf(slot, sink, by, progress);
+        listReceivers();
+        slot.receiver.wake();
+      }),
+    );
+    refreshTellers();
+    const added = slots.length - (before.length - removed.length);
+    return { kept: slots.length - added - changing.length, changed: changing.length, added, removed: removed.length };
+  }
+
+  /** A removed receiver delivers what was there before; what it does not deliver in time goes to the dead letters. */
+  function leave(slot: Slot): void {
+    slot.end = log.head;
+    const hasten = new AbortController();
+    const deadline = AbortSignal.any([hasten.signal, AbortSignal.timeout(config.shutdownTimeoutMs)]);
+    slot.receiver.hurry();
+    const gone = pressure
+      .until(() => slot.receiver.low() >= slot.end, deadline)
+      .then(() => slot.receiver.retire())
+      .then(({ cursor, open }) => {
+        let letters = 0;
+        for (const seq of open) letters += buryEntry(slot, seq);
+        for (let seq = cursor; seq < slot.end; seq++) letters += buryEntry(slot, seq);
+        leaving.delete(slot);
+        listReceivers();
+        keeper?.forget(slot.name);
+        options.metrics?.forget({ receiver: slot.name });
+        const fields = { receiver: slot.name, deadLetters: letters };
+        if (letters > 0)
+          logger.warn("a receiver is gone from the config; what waited for it is a dead letter now", fields);
+        else logger.info("a receiver is gone from the config, nothing waited for it", { receiver: slot.name });
+        acknowledged();
+      });
+    leaving.set(slot, { hasten, gone });
+  }
+
+  function buryEntry(slot: Slot, seq: number): number {
+    if (seq >= slot.end || seq < log.tail || log.gone(seq) || copiesFor(slot, seq) === 0) return 0;
+    const why = { reason: "removed", message: "the receiver is gone from the config", attempts: 0 } as const;
+    bury(slot, log.event(seq), log.raw(seq).slice(), why);
+    return 1;
+  }
 
   return {
     deadLetters: office,
-    receive(watch, bytes, change, version, identity, parsed) {
+    watch: watchOf,
+    resumeAt(watch) {
+      const lows = (of: number): number[] =>
+        slots.flatMap(({ before }) => {
+          const position = before.get(of);
+          return position ? [lowOf(position)] : [];
+        });
+      // One watch's positions are as good for another of the same store: it begins where the others go on.
+      const known = (of: number): number => {
+        const acknowledged = Math.min(...lows(of));
+        const kept = reached[of] ?? Number.NaN;
+        if (Number.isNaN(kept)) return acknowledged;
+        return Number.isFinite(acknowledged) ? Math.max(kept, acknowledged) : kept;
+      };
+      const own = known(watch);
+      if (Number.isFinite(own)) return own;
+      const others = Math.min(...watchKeys.keys().map(known));
+      return Number.isFinite(others) ? others : undefined;
+    },
+    receive(watch, bytes, change, version, identity, parsed, unordered = false) {
+      const { compat, enrichment, gate } = current;
       if (compat && change === "modified") {
         meters.discarded.modified.value++;
         return;
       }
       const receivedAt = options.now();
-      if (compat && receivedAt - exporterSeenMs(parsed ?? parse(bytes)) > maxAgeMs) {
+      if (compat && receivedAt - exporterSeenMs(parsed ?? parse(bytes)) > config.maxEventAgeSeconds * 1_000) {
         meters.discarded.age.value++;
         return;
       }
@@ -392,22 +717,51 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       const held = gate && event ? gate.holds(event, receivedAt) : undefined;
       if (held !== undefined) {
         meters.discarded[held].value++;
-        if (!(version <= (newest[watch] ?? Number.NaN))) newest[watch] = version;
         return;
       }
-      const seq = enter(bytes, { watch, version, receivedAt, modified: change === "modified" }, event);
+      const entry = {
+        watch,
+        version,
+        receivedAt,
+        modified: change === "modified",
+        unordered: unordered || Number.isNaN(version),
+      };
+      const seq = enter(bytes, entry, event);
       if (seq < 0) return;
       meters.received[change].value++;
-      if (!(version <= (newest[watch] ?? Number.NaN))) newest[watch] = version;
-      latest?.came(identity, seq);
+      lastSeq[watch] = seq;
+      if (wantsLatest) newest.came(identity, seq);
       tookIn(bytes.length, change === "listed");
     },
-    room: (signal) => (patient() && crowded(1 / 2) ? room(signal) : undefined),
+    reached(watch, version) {
+      if (version <= (reached[watch] ?? Number.NaN)) return;
+      reached[watch] = version;
+      keeper?.changed();
+    },
+    forgetPositions(watch) {
+      reached[watch] = Number.NaN;
+      for (const slot of slots) {
+        slot.before.delete(watch);
+        slot.receiver.forgetPosition(watch);
+      }
+      keeper?.changed();
+    },
+    committed: () => keeper?.committed(log.head) ?? Promise.resolve(true),
+    checkpoint: (cluster) => ({
+      cluster,
+      receivers: new Map(slots.map((slot) => [slot.name, byKey(positionsOf(slot))])),
+    }),
+    room: pressure.room,
     status: () => ({
       events: log.head - log.tail,
       bytes: log.bytes,
       deadLetters: { count: office.letters.count, bytes: office.letters.bytes },
-      receivers: receivers.map((receiver) => ({ ...receiver.status(), positions: positionsFrom(receiver.low()) })),
+      receivers: slots.map((slot) => ({
+        ...slot.receiver.status(),
+        get positions() {
+          return byKey(positionsOf(slot));
+        },
+      })),
     }),
     stuck() {
       const now = options.now();
@@ -417,26 +771,44 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       }
       return undefined;
     },
+    pause() {
+      for (const receiver of receivers) receiver.pause();
+    },
+    resume() {
+      for (const receiver of receivers) receiver.resume();
+    },
+    replace,
     async drain(signal) {
       summaries.flush();
       const done = (): boolean => receivers.every((receiver) => receiver.low() === log.head);
       for (const receiver of receivers) receiver.hurry();
-      await until(done, signal);
+      await pressure.until(done, signal);
       return done();
     },
-    async stop() {
+    async stop(kept = keeper !== undefined) {
       clearInterval(housekeeping);
       summaries.stop();
-      const stopped = await Promise.all(
+      keeper?.commit();
+      const ended = await Promise.all(
         receivers.map(async (receiver) => {
           const { name, lastError } = receiver.status();
-          return { name, left: await receiver.stop(), lastError };
+          return { name, left: await receiver.stop(kept), lastError };
         }),
       );
       await office.stop();
-      return stopped;
+      keeper?.close();
+      return ended;
     },
   };
+
+  function byKey(positions: ReadonlyMap<number, Position>): Positions {
+    return new Map([...positions].map(([watch, position]) => [watchKeys[watch] ?? "", position]));
+  }
+}
+
+/** What of a config a receiver is made from. */
+function settingsKey({ at: _, ...settings }: ReceiverConfig, { compat, template, clusterName }: Config): string {
+  return JSON.stringify([settings, compat, template, clusterName]);
 }
 
 function receiverSettings(config: ReceiverConfig, definition: SinkDefinition, compat: boolean): ReceiverSettings {

@@ -16,7 +16,7 @@ import type { EventLog } from "./log.ts";
 import { createOrder } from "./order.ts";
 
 /** Why a receiver never got an event that was routed to it, or might have been. Closed: a metric label. */
-export const DROP_REASONS = ["overflow", "stale", "refused", "shutdown"] as const;
+export const DROP_REASONS = ["overflow", "stale", "refused", "unreadable", "shutdown"] as const;
 export type DropReason = (typeof DROP_REASONS)[number];
 
 /** Why a receiver is spared an event that was routed to it. Closed: a metric label. */
@@ -28,6 +28,8 @@ export interface ReceiverMeters {
   readonly delivered: Cell;
   readonly failed: Readonly<Record<Reason, Cell>>;
   readonly retried: Cell;
+  /** Events in attempts that ended without an answer: the destination may have taken them, and gets them again. */
+  readonly ambiguous: Cell;
   readonly held: Readonly<Record<HeldReason, Cell>>;
   readonly dropped: Readonly<Record<DropReason, Cell>>;
   /** Seconds from the last byte read to the destination's answer. */
@@ -65,6 +67,8 @@ export interface ReceiverHost {
   waits(seq: number, now: number): number;
   /** True: a newer state of the entry's event waits behind it for this receiver. Absent: it wants every state. */
   readonly superseded?: ((seq: number) => boolean) | undefined;
+  /** True when the entry was pushed out of the log, and {@link Receiver.evicted} told so. */
+  pushedOut(seq: number): boolean;
   /** Called when `low` may have moved. */
   acknowledged(): void;
   /** Takes an event that the destination refuses for good, after so many attempts. */
@@ -73,6 +77,16 @@ export interface ReceiverHost {
   now(): number;
   /** 0 <= x < 1. */
   random(): number;
+}
+
+/** How far a receiver has come, and so where its successor begins. */
+export interface Progress {
+  /** Every entry below is done with, but those in `open`. */
+  readonly cursor: number;
+  /** Ascending. */
+  readonly open: readonly number[];
+  /** By watch: the resourceVersion of the last ordered event below the cursor; NaN or absent: none yet. */
+  readonly passed: readonly number[];
 }
 
 export interface ReceiverStatus {
@@ -90,8 +104,17 @@ export interface Receiver {
   low(): number;
   /** As {@link ReceiverStatus.backlog}. */
   readonly backlog: number;
+  progress(): Progress;
   /** Something may be ready: cheap, may be called once per event. */
   wake(): void;
+  /** Delivers nothing from now on, and aborts what is under way, to be delivered again; until {@link resume}. */
+  pause(): void;
+  resume(): void;
+  /**
+   * Begins no more deliveries and waits for those under way, at most as long as one may take; then ends. Counts nothing
+   * as dropped: what it returns is where its successor begins.
+   */
+  retire(): Promise<Progress>;
   /**
    * Sends an event that is no entry of the log (again), beside what the log holds and beyond its order. Resolves when
    * the destination took it, with undefined, or refused it for good; a failure that may pass is tried again.
@@ -106,15 +129,19 @@ export interface Receiver {
   stuck(now: number): number;
   /**
    * Ends attempts under way and timers, within seconds. Returns how many events were routed here and not delivered:
-   * dropped by `shutdown`.
+   * dropped by `shutdown`, unless they are kept for the next start.
    */
-  stop(): Promise<number>;
+  stop(kept?: boolean): Promise<number>;
+  /** The positions of this watch, of all that is in the log so far, mean nothing any more. */
+  forgetPosition(watch: number): void;
 }
 
 /** Objects, and events, that may wait for a retry before the receiver itself waits. */
 const MAX_HELD = 1_000;
 /** Failures in a row after which the destination is probed instead of tried with every event. */
 const PATIENCE = 5;
+/** Entries read at once, for this receiver or not. */
+const MAX_READ = 2_000;
 /** Between two probes of a destination that refuses Petrel itself. */
 const PROBE_MS = 30_000;
 /** What a destination may ask for with Retry-After. */
@@ -126,7 +153,8 @@ const DISPOSE_MS = 2_000;
 /** The answer to what is still to be sent again when a receiver ends. */
 const stopping = (): DeliveryError => new DeliveryError("unavailable", "the receiver stops");
 
-export function createReceiver(settings: ReceiverSettings, sink: Sink, host: ReceiverHost): Receiver {
+/** `start`: default at the log's head. */
+export function createReceiver(settings: ReceiverSettings, sink: Sink, host: ReceiverHost, start?: Progress): Receiver {
   const { log, meters, logger } = host;
   const { batch: limits, concurrency } = settings;
   // With one lane, and a destination that takes a batch whole or not at all, order keeps itself until something fails.
@@ -134,7 +162,17 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
   const order = createOrder({ alone: settings.partial });
   const lanes = createLanes({ sink, concurrency, timeoutMs: settings.timeoutMs, settled });
 
-  let cursor = log.head;
+  let cursor = start?.cursor ?? log.head;
+  const passed: number[] = [...(start?.passed ?? [])];
+  /** Entries below the cursor that were not acknowledged before; they come first. */
+  const redo = [...(start?.open ?? [])];
+  /** Entries below are of another history of the API server. */
+  let rememberFrom = 0;
+  /** Events under way when the receiver was stopped that were not taken. */
+  let cutOff = 0;
+  let paused = false;
+  let retired = false;
+  let idle: (() => void) | undefined;
   let state: ReceiverStatus["state"] = "up";
   let failuresInRow = 0;
   let pausedUntil = 0;
@@ -174,7 +212,7 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
 
   function pump(): void {
     awake = false;
-    if (stopped) return;
+    if (stopped || paused || retired) return;
     const now = host.now();
     const until = state === "up" ? pausedUntil : Math.max(pausedUntil, probeAt);
     if (now < until) {
@@ -251,10 +289,11 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
     } else if (tracked && sequential && order.entries === 0) {
       tracked = false;
     }
-    const available = log.head - cursor;
+    const available = log.head - cursor + redo.length;
     if (available === 0 && !order.ready) return undefined;
     if (limits.lingerMs > 0 && !hurried && available < limits.count && !order.ready) {
-      const until = log.receivedAt(cursor) + limits.lingerMs;
+      const first = redo[0] ?? cursor;
+      const until = log.gone(first) ? 0 : log.receivedAt(first) + limits.lingerMs;
       if (now < until) {
         wakeAt(until);
         return undefined;
@@ -265,10 +304,21 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
     const receivedAt: number[] = [];
     const group: Group = { seqs, events, receivedAt, attempts: 0, readyAt: 0, next: undefined, done: undefined };
     let bytes = 0;
-    while (events.length < limits.count) {
+    for (let read = 0; events.length < limits.count; read++) {
+      if (read === MAX_READ) {
+        // What is on disk may be much, and nothing of it be for this receiver: the others have their turn.
+        if (events.length === 0) setImmediate(wake);
+        break;
+      }
       const parked = order.peek();
-      const seq = parked ?? cursor;
+      const seq = parked ?? redo[0] ?? cursor;
       if (seq === log.head) break;
+      if (log.gone(seq)) {
+        if (!host.pushedOut(seq)) meters.dropped.unreadable.value++;
+        if (parked === undefined) pass(seq);
+        else order.leave(group, 0);
+        continue;
+      }
       if (settings.rateLimit > 0 && !token(now)) break;
       if (parked === undefined) {
         const wait = host.waits(seq, now);
@@ -288,7 +338,7 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
         copies = 0;
       }
       if (copies === 0) {
-        if (parked === undefined) cursor++;
+        if (parked === undefined) pass(seq);
         else order.leave(group, 0);
         continue;
       }
@@ -296,7 +346,7 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
       if (events.length > 0 && bytes + size > limits.bytes) break;
       const event = log.event(seq);
       if (parked === undefined) {
-        cursor++;
+        pass(seq);
         const held = settings.holds?.(event, now, seq);
         if (held !== undefined) {
           meters.held[held].value += copies;
@@ -318,6 +368,16 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
     return events.length > 0 ? group : undefined;
   }
 
+  /** The entry was read for the first time. */
+  function pass(seq: number): void {
+    if (redo.length > 0 && seq === redo[0]) {
+      redo.shift();
+      return;
+    }
+    if (seq >= rememberFrom && !log.gone(seq) && !log.unordered(seq)) passed[log.watch(seq)] = log.version(seq);
+    cursor = seq + 1;
+  }
+
   function token(now: number): boolean {
     tokens = Math.min(Math.max(1, settings.rateLimit), tokens + ((now - tokensAt) / 1_000) * settings.rateLimit);
     tokensAt = now;
@@ -328,19 +388,28 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
 
   function settled(group: Group, error: unknown): void {
     if (stopped) {
-      if (error === undefined) meters.delivered.value += group.events.length;
+      if (error === undefined) {
+        meters.delivered.value += group.events.length;
+        answered(group);
+      }
       if (group.done) group.done(error === undefined ? undefined : stopping());
-      else if (error !== undefined) meters.dropped.shutdown.value += group.events.length;
-      if (group.next) meters.dropped.shutdown.value += sizeOf(group.next);
+      else if (error !== undefined) cutOff += group.events.length;
+      if (group.next) cutOff += sizeOf(group.next);
       return;
     }
     if (error === undefined) {
       accepted(group);
       proceed(group);
+    } else if (paused && !(error instanceof DeliveryError && error.refused)) {
+      // Petrel itself cut it off: no fault of the destination.
+      if (!tracked) track(group);
+      meters.ambiguous.value += group.events.length;
+      waiting.unshift(group);
     } else {
       if (!tracked) track(group);
       refused(group, asDeliveryError(error));
     }
+    if (lanes.busy === 0) idle?.();
     host.acknowledged();
     wake();
   }
@@ -411,6 +480,7 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
       return;
     }
     meters.failed[error.reason].value += group.events.length;
+    if (error.reason === "network" || error.reason === "timeout") meters.ambiguous.value += group.events.length;
     lastError = `${error.reason}: ${error.message}`;
     if (whose === "retry") retry(group, error);
     else if (whose === "receiver") open(group, error);
@@ -527,12 +597,19 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
   }
 
   function low(): number {
-    if (tracked) return Math.min(cursor, order.oldest(cursor));
-    return lanes.group()?.seqs[0] ?? cursor;
+    const unread = redo[0] ?? cursor;
+    if (tracked) return Math.min(unread, order.oldest(unread));
+    return Math.min(unread, lanes.group()?.seqs[0] ?? unread);
   }
 
   function backlog(): number {
-    return log.head - cursor + (tracked ? order.entries : (lanes.group()?.seqs.length ?? 0));
+    return log.head - cursor + redo.length + (tracked ? order.entries : (lanes.group()?.seqs.length ?? 0));
+  }
+
+  function progress(): Progress {
+    const open = new Set(tracked ? order.seqs() : (lanes.group()?.seqs ?? []));
+    for (const seq of redo) open.add(seq);
+    return { cursor, open: [...open].sort((a, b) => a - b), passed };
   }
 
   /** Events that were neither attempted to the end nor dropped, but for those under way. */
@@ -540,13 +617,45 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
     let events = 0;
     for (const group of waiting) if (!group.done) events += sizeOf(group);
     for (const seq of order.parked()) events += host.copies(seq);
-    for (let seq = cursor; seq < log.head; seq++) events += host.copies(seq);
+    for (const seq of redo) if (!log.gone(seq)) events += host.copies(seq);
+    for (let seq = cursor; seq < log.head; seq++) if (!log.gone(seq)) events += host.copies(seq);
     return events;
   }
 
   return {
     name: settings.name,
     low,
+    progress,
+    pause() {
+      if (paused || stopped) return;
+      paused = true;
+      wakeAt(lanes.cancel(host.now()));
+    },
+    resume() {
+      if (!paused) return;
+      paused = false;
+      for (const group of waiting) group.readyAt = 0;
+      wake();
+    },
+    async retire() {
+      retired = true;
+      if (lanes.busy > 0) {
+        await new Promise<void>((resolve) => {
+          const late = setTimeout(resolve, settings.timeoutMs + 2 * GRACE_MS);
+          idle = () => {
+            clearTimeout(late);
+            resolve();
+          };
+        });
+      }
+      stopped = true;
+      if (timer !== undefined) clearTimeout(timer);
+      for (const group of waiting) group.done?.(stopping());
+      const end = progress();
+      await lanes.stop();
+      await disposed();
+      return end;
+    },
     get backlog() {
       return backlog();
     },
@@ -564,9 +673,14 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
       wake();
     },
     evicted(seq) {
+      const again = redo.indexOf(seq);
       if (seq >= cursor) {
         meters.dropped.overflow.value += host.copies(seq);
-        cursor = seq + 1;
+        // Where others are on disk, what memory loses is not always what comes next.
+        if (seq === cursor) pass(seq);
+      } else if (again >= 0) {
+        meters.dropped.overflow.value += host.copies(seq);
+        redo.splice(again, 1);
       } else if (order.evicted(seq)) {
         meters.dropped.overflow.value += host.copies(seq);
       }
@@ -576,20 +690,29 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
       const longest = lanes.longest(now);
       return longest > Math.max(3 * settings.timeoutMs, settings.timeoutMs + 5 * GRACE_MS) ? longest : 0;
     },
-    async stop() {
+    async stop(kept = false) {
       if (stopped) return 0;
       stopped = true;
       if (timer !== undefined) clearTimeout(timer);
-      const { shutdown } = meters.dropped;
-      shutdown.value += left();
+      // What is cut off now is not done with, whoever asks for the progress afterwards.
+      const underWay = lanes.group();
+      if (!tracked && underWay) track(underWay);
+      let undelivered = left();
       for (const group of waiting) group.done?.(stopping());
       waiting = [];
+      cutOff = 0;
       for (const group of await lanes.stop()) {
         if (group.done) group.done(stopping());
-        else shutdown.value += sizeOf(group);
+        else cutOff += sizeOf(group);
       }
+      undelivered += cutOff;
+      if (!kept) meters.dropped.shutdown.value += undelivered;
       await disposed();
-      return shutdown.value;
+      return undelivered;
+    },
+    forgetPosition(watch) {
+      rememberFrom = log.head;
+      passed[watch] = Number.NaN;
     },
   };
 

@@ -8,8 +8,8 @@ import stdout from "../../sinks/stdout.ts";
 import { parseConfig } from "../../src/config/load.ts";
 import type { Config } from "../../src/config/types.ts";
 import { normalise } from "../../src/normalise.ts";
-import { watchTargets } from "../../src/petrel.ts";
 import { compileRoute } from "../../src/pipeline/route.ts";
+import { watchTargets } from "../../src/watches.ts";
 
 const read = (name: string) => readFileSync(join(import.meta.dir, "../fixtures/charts", name), "utf8");
 

@@ -108,7 +108,7 @@ const ROWS: readonly Row[] = [
   { name: "null for optional keys", yaml: `logLevel:\nnamespace: ~\ncacheSize:\n${REST}`, findings: [] },
   { name: "leaderElection of the chart", yaml: `leaderElection: {}\n${REST}`, findings: [] },
   { name: "leader election", yaml: `leaderElection: { enabled: true }\n${REST}`, findings: ["1:19 warning not-yet"] },
-  { name: "key of a later version", yaml: `state: { path: /x }\n${REST}`, findings: ["1:1 error not-yet"] },
+  { name: "key of a later version", yaml: `shards: 3\n${REST}`, findings: ["1:1 error not-yet"] },
   { name: "key of a fork", yaml: `mappingCacheSize: 5\n${REST}`, findings: ["1:1 warning fork-key"] },
   { name: "duration", yaml: `shutdownTimeout: soon\n${REST}`, findings: ["1:18 error wrong-value"] },
   { name: "a key of ours with a wrong type", yaml: `buffer: 100\n${REST}`, findings: ["1:9 error wrong-type"] },

@@ -229,6 +229,7 @@ function story(random: Random, time: VirtualTime): void {
       logger,
       copies: (seq) => offered[seq]?.copies ?? 0,
       waits: () => 0,
+      pushedOut: () => false,
       acknowledged: () => log.trim(receiver.low()),
       deadLetter(event) {
         const one = byMessage.get(event.message);
@@ -351,6 +352,7 @@ test.each([1, 20])("a dead destination is tried with a thousand events at most, 
       logger,
       copies: () => 1,
       waits: () => 0,
+      pushedOut: () => false,
       acknowledged: () => log.trim(receiver.low()),
       deadLetter() {},
       now: time.now,

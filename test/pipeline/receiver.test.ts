@@ -52,6 +52,7 @@ function aReceiver(deliver: Deliver, changes: Partial<ReceiverSettings> = {}, ev
       meters,
       logger: createLogger({ level: "disabled", format: "json" }),
       copies: (seq) => (log.event(seq).reason === "elsewhere" ? 0 : 1),
+      pushedOut: () => false,
       waits: () => 0,
       acknowledged: () => log.trim(receiver.low()),
       deadLetter: (event, reason) => void dead.push([event.message, reason]),

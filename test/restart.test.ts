@@ -1,0 +1,113 @@
+/** Petrel ends and begins again: what the next one delivers, with a journal. */
+import { afterEach, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Config } from "../src/config/types.ts";
+import { type ApiServer, createApiServer } from "../src/demo/api-server.ts";
+import { DeliveryError } from "../src/errors.ts";
+import { aConfig, anEventInput, aReceiver, type Deliver, eventually, memorySink, startTestPetrel } from "./harness.ts";
+
+const folders: string[] = [];
+const servers: ApiServer[] = [];
+afterEach(async () => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+  for (const server of servers.splice(0)) await server.stop();
+});
+
+const AT = { line: 1, column: 1 };
+const refuses: Deliver = () => {
+  throw new DeliveryError("unavailable", "down");
+};
+
+/** A cluster and a state folder that outlive the Petrels started on them. */
+async function aPlace() {
+  const server = await createApiServer();
+  servers.push(server);
+  const path = mkdtempSync(join(tmpdir(), "petrel-state-"));
+  folders.push(path);
+  const got: Record<string, string[]> = {};
+  return {
+    server,
+    /** Ids by receiver, of all Petrels. */
+    got,
+    put(count: number) {
+      return Array.from({ length: count }, () => {
+        const { event, version } = server.put(anEventInput());
+        return `${event.metadata.uid}.${version}`;
+      });
+    },
+    async start(receivers: Readonly<Record<string, Deliver>>, changes: Partial<Config> = {}) {
+      const names = Object.keys(receivers);
+      const definitions = names.map((name) => {
+        const { definition } = memorySink(
+          async (batch, signal) => {
+            await receivers[name]?.(batch, signal);
+            got[name] = [...(got[name] ?? []), ...batch.map(({ id }) => id)];
+          },
+          { name },
+        );
+        return definition;
+      });
+      const running = await startTestPetrel({
+        server,
+        sinks: definitions,
+        config: aConfig({
+          receivers: names.map((name) => aReceiver(name, { sink: name })),
+          route: { drop: [], match: names.map((receiver) => ({ receiver, at: AT })), routes: [], at: AT },
+          state: { path, maxBytes: 1 << 30, maxAgeMs: 3_600_000, fsync: "group" },
+          shutdownTimeoutMs: 300,
+          ...changes,
+        }),
+      });
+      await eventually("the watch", () => running.petrel.unready() === undefined);
+      return running;
+    },
+  };
+}
+
+test("a restart in good order: nothing lost, nothing twice, whatever happened meanwhile", async () => {
+  const place = await aPlace();
+  const ids = place.put(20);
+  const first = await place.start({ all: () => {} });
+  await eventually("the list", () => place.got.all?.length === 20);
+  ids.push(...place.put(20));
+  await eventually("the watch", () => place.got.all?.length === 40);
+  expect(await first.petrel.stop()).toBe(true);
+  ids.push(...place.put(20));
+  const second = await place.start({ all: () => {} });
+  ids.push(...place.put(20));
+  await eventually("the rest", () => place.got.all?.length === 80);
+  await second.petrel.stop();
+  expect(place.got.all).toEqual(ids);
+});
+
+test("one dead receiver: its backlog is on disk, the others neither wait nor repeat", async () => {
+  const place = await aPlace();
+  const small = { buffer: { events: 10, bytes: 1 << 20 } };
+  const ids = place.put(50);
+  const first = await place.start({ fine: () => {}, dead: refuses }, small);
+  ids.push(...place.put(200));
+  await eventually("the healthy one", () => place.got.fine?.length === 250);
+  expect(await first.petrel.stop()).toBe(false);
+  expect(first.count("petrel_events_dropped_total")).toBe(0);
+  const second = await place.start({ fine: () => {}, dead: () => {} }, small);
+  ids.push(...place.put(10));
+  await eventually("both", () => place.got.fine?.length === 260 && place.got.dead?.length === 260);
+  await second.petrel.stop();
+  expect(place.got.fine).toEqual(ids);
+  expect(place.got.dead).toEqual(ids);
+});
+
+test("a receiver that is new begins at now; one that is gone leaves nothing that anybody waits for", async () => {
+  const place = await aPlace();
+  place.put(5);
+  const first = await place.start({ old: () => {}, dead: refuses });
+  await eventually("the list", () => place.got.old?.length === 5);
+  await first.petrel.stop();
+  const between = place.put(3);
+  const second = await place.start({ old: () => {}, fresh: () => {} });
+  await eventually("both", () => place.got.old?.length === 8 && place.got.fresh?.length === 3);
+  await second.petrel.stop();
+  expect(place.got.fresh).toEqual(between);
+});
