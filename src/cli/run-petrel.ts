@@ -9,6 +9,7 @@ import { loadCredentials } from "../kube/credentials.ts";
 import { startListener } from "../listen.ts";
 import { createLogger, type RootLogger } from "../logger.ts";
 import { createMetrics } from "../metrics.ts";
+import type { Notifier, NotifierOptions } from "../notify.ts";
 import { type Petrel, startPetrel } from "../petrel.ts";
 import { registerProcessMetrics } from "../process-metrics.ts";
 import { commit, version } from "../version.ts";
@@ -47,6 +48,7 @@ export async function runPetrel(
     count("error") + count("warning");
 
   let petrel: Petrel | undefined;
+  const systemd = await notifier({ env: io.env, pid: process.pid, logger, unhealthy: () => petrel?.unhealthy() });
   const listener = startListener({
     address: flags["metrics-address"],
     metrics,
@@ -80,13 +82,16 @@ export async function runPetrel(
       receivers: config.receivers.length,
       metricsPort: listener.port,
     });
+    systemd?.ready();
     await aborted(stop);
+    systemd?.stopping();
     logger.info("stopping: delivering what waits", { events: petrel.status().events });
     const drained = await petrel.stop();
     logger.info(drained ? "stopped, nothing left" : "stopped at the deadline");
   } finally {
     await admin?.stop();
     await listener.stop();
+    await systemd?.close();
     logger.flush("all");
   }
   return 0;
@@ -141,6 +146,13 @@ async function printSchema(env: Readonly<Record<string, string | undefined>>): P
   const [text, code] = await Promise.all([child.stdout.text(), child.exited]);
   if (code !== 0) throw new Error(`petrel schema ended with ${code}`);
   return text;
+}
+
+/** Undefined where systemd did not start Petrel, or cannot be told. */
+async function notifier(options: NotifierOptions): Promise<Notifier | undefined> {
+  if (!options.env.NOTIFY_SOCKET) return undefined;
+  const { openNotifier } = await import("../notify.ts");
+  return openNotifier(options);
 }
 
 async function webConfig(path: string) {

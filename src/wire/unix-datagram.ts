@@ -1,10 +1,8 @@
-/**
- * Datagrams to a unix socket such as `/dev/log`, which Bun does not have: by libc. Load it lazily: foreign functions need
- * memory that is writable and executable, which a hardened service may be denied.
- */
-import { dlopen, FFIType, ptr, read } from "bun:ffi";
+/** Datagrams to a unix socket such as `/dev/log`, which Bun does not have: by libc, so load it lazily. */
+import { FFIType, ptr, read } from "bun:ffi";
 import { DeliveryError } from "../errors.ts";
 import { abortError } from "./abort.ts";
+import { openLibc } from "./libc.ts";
 import { errorCode } from "./line-output.ts";
 import { type DatagramOutput, sendDatagrams } from "./udp.ts";
 
@@ -29,25 +27,20 @@ const ERRNO: Readonly<Record<number, string>> = {
 
 const { int, ptr: pointer, u64, i64 } = FFIType;
 
-function libc() {
-  const symbols = {
-    socket: { args: [int, int, int], returns: int },
-    connect: { args: [int, pointer, int], returns: int },
-    send: { args: [int, pointer, u64, int], returns: i64 },
-    close: { args: [int], returns: int },
-    __errno_location: { args: [], returns: pointer },
-  } as const;
-  try {
-    return dlopen("libc.so.6", symbols).symbols;
-  } catch {
-    // musl has one name for all.
-    return dlopen(`libc.musl-${process.arch === "arm64" ? "aarch64" : "x86_64"}.so.1`, symbols).symbols;
-  }
-}
+const SYMBOLS = {
+  socket: { args: [int, int, int], returns: int },
+  connect: { args: [int, pointer, int], returns: int },
+  send: { args: [int, pointer, u64, int], returns: i64 },
+  close: { args: [int], returns: int },
+  __errno_location: { args: [], returns: pointer },
+} as const;
 
-/** Opens when first needed, and again after an error. Throws what `dlopen` throws. */
+/**
+ * Opens when first needed, and again after an error. A path that begins with a zero is a name in the abstract namespace.
+ * Throws what `dlopen` throws.
+ */
 export function unixDatagramOutput(path: string): DatagramOutput {
-  const c = libc();
+  const c = openLibc(SYMBOLS);
   let fd = -1;
 
   const failed = (): Error => {
@@ -69,7 +62,9 @@ export function unixDatagramOutput(path: string): DatagramOutput {
     name.copy(address, 2);
     fd = c.socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) throw failed();
-    if (c.connect(fd, ptr(address), address.length) === 0) return;
+    // An abstract name is as long as it is told to be, zeros at its end included.
+    const length = name[0] === 0 ? 2 + name.length : address.length;
+    if (c.connect(fd, ptr(address), length) === 0) return;
     const error = failed();
     close();
     throw error;

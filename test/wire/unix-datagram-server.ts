@@ -1,4 +1,7 @@
-/** A unix datagram socket that listens, which Bun does not have either: for tests of what sends to one. */
+/**
+ * A unix datagram socket that listens, which Bun does not have either: for tests of what sends to one. A path that begins
+ * with a zero is a name in the abstract namespace.
+ */
 import { dlopen, FFIType, ptr } from "bun:ffi";
 
 const { int, ptr: pointer, u64, i64 } = FFIType;
@@ -14,7 +17,8 @@ export function unixDatagramServer(path: string): { receive(): string | undefine
   const address = Buffer.alloc(110);
   address.writeUInt16LE(1, 0);
   address.write(path, 2);
-  if (c.bind(fd, ptr(address), address.length) !== 0) throw new Error(`cannot bind ${path}`);
+  const length = path.startsWith("\0") ? 2 + Buffer.byteLength(path) : address.length;
+  if (c.bind(fd, ptr(address), length) !== 0) throw new Error(`cannot bind ${path}`);
   const buffer = Buffer.alloc(1 << 18);
   return {
     receive() {
