@@ -1,9 +1,10 @@
 /** Kafka, and what speaks its protocol, such as the Kafka endpoint of Azure Event Hubs. */
 
 import { type KafkaMessage, kafkaMessage } from "../src/cloudevents.ts";
-import { ConfigError, DeliveryError } from "../src/errors.ts";
+import { ConfigError } from "../src/errors.ts";
 import type { Event } from "../src/event.ts";
 import { type Batch, defineSink } from "../src/sink.ts";
+import { avroEncoder } from "../src/wire/avro.ts";
 import { deliverEntries } from "../src/wire/entries.ts";
 import { openKafka } from "../src/wire/kafka.ts";
 import { tlsReader } from "../src/wire/tls.ts";
@@ -17,6 +18,8 @@ const MECHANISMS = {
 const COUNT = 1_000;
 /** What a record costs beside key, value and headers, at most. @see https://kafka.apache.org/documentation/#record */
 const RECORD_BYTES = 70;
+
+type Outgoing = Pick<KafkaMessage, "headers"> & { readonly body: string | Buffer };
 
 export default defineSink({
   name: "kafka",
@@ -59,7 +62,20 @@ export default defineSink({
         })
         .optional()
         .describe("Authentication."),
-      avro: field.layout().optional().describe("Not available: Petrel sends JSON only, and refuses this setting."),
+      avro: field
+        .object({
+          schemaID: field
+            .text()
+            .regex(/^(?:[0-9a-fA-F]{32})?$/, "expected 32 hexadecimal digits")
+            .default("")
+            .describe("Id of the schema; its 16 bytes go before each event, after a zero byte. Empty: no Avro."),
+          schema: field
+            .text()
+            .default("")
+            .describe("The schema, as JSON. Of a union's types no two may look alike in JSON."),
+        })
+        .optional()
+        .describe("Send events in Avro; with a layout it is not used."),
     }),
   example: { brokers: ["kafka-0:9092", "kafka-1:9092"], topic: "kubernetes-events", compressionCodec: "zstd" },
   batch: { count: COUNT, bytes: 4 * 1024 * 1024, eventBytes: 1_000_000 },
@@ -69,15 +85,15 @@ export default defineSink({
   updates: "all",
   async create(config, context) {
     const { tls, sasl } = config;
-    // With a layout the predecessor did not use the schema either.
-    if (config.avro && !config.layout)
-      throw new ConfigError("kafka.avro: Petrel sends JSON only; remove the key, or encode behind Kafka");
+    if (config.avro?.schemaID && context.mode) throw new ConfigError("kafka.avro and CloudEvents exclude each other");
     const payload = context.payload({ layout: config.layout });
+    // With a layout the predecessor did not use the schema either.
+    const avro = config.avro?.schemaID && !config.layout ? await avroEncoder(config.avro) : undefined;
     const cloudEvents = context.mode === undefined ? undefined : context.cloudEvents({ layout: config.layout });
     /** What goes out for an event: one message, or that of its raw form and that of its friendly one. */
-    const messages = (event: Event): readonly KafkaMessage[] =>
+    const messages = (event: Event): readonly Outgoing[] =>
       cloudEvents === undefined
-        ? [{ headers: [], body: payload(event) }]
+        ? [{ headers: [], body: avro ? avro(payload(event)) : payload(event) }]
         : cloudEvents(event).map((one) => kafkaMessage(one, context.mode));
     const key = config.key === undefined ? undefined : context.template(config.key);
     const headers = Object.entries(config.headers).map(
@@ -96,17 +112,13 @@ export default defineSink({
       compression: config.compressionCodec,
       tls: tls?.enable ? tlsReader(tls) : undefined,
       sasl: sasl?.enable
-        ? {
-            mechanism: MECHANISMS[sasl.mechanism],
-            username: sasl.username,
-            secret: () => secret?.reveal() ?? "",
-          }
+        ? { mechanism: MECHANISMS[sasl.mechanism], username: sasl.username, secret: () => secret?.reveal() ?? "" }
         : undefined,
     });
 
     const ID = Buffer.from("id");
-    const entry = (event: Event, index: number, { headers: own, body }: KafkaMessage) => {
-      const value = Buffer.from(body);
+    const entry = (event: Event, index: number, { headers: own, body }: Outgoing) => {
+      const value = typeof body === "string" ? Buffer.from(body) : body;
       const named = headers.map(([name, render]) => [name, Buffer.from(render(event))] as const);
       named.push(...own.map(([name, text]) => [Buffer.from(name), Buffer.from(text)] as const));
       // The predecessor sent none.
@@ -123,27 +135,13 @@ export default defineSink({
     const limits = { count: COUNT, bytes: config.maxMessageBytes, inOrder: true };
 
     return {
-      render: (batch: Batch) => ({
-        body: batch
-          .flatMap(messages)
-          .map(({ body }) => body)
-          .join("\n"),
-      }),
-      deliver: (batch, signal) => {
+      render: (batch: Batch) => {
+        const bodies = batch.flatMap(messages).map(({ body }) => body);
+        return { body: bodies.map((body) => (typeof body === "string" ? body : body.toString("base64"))).join("\n") };
+      },
+      async deliver(batch, signal) {
         const all = batch.flatMap((event, index) => messages(event).map((message) => entry(event, index, message)));
-        return deliverEntries(all, limits, async (entries) => {
-          try {
-            await kafka.send(
-              entries.map(({ value }) => value),
-              signal,
-            );
-            return [];
-          } catch (error) {
-            if (!(error instanceof DeliveryError) || !error.refused) throw error;
-            // Of leaders that moved, say: the other partitions have theirs.
-            return error.refused.map((one) => ({ ...one, index: entries[one.index]?.index ?? 0 }));
-          }
-        });
+        await deliverEntries(all, limits, (entries) => kafka.send(entries, signal));
       },
       check: (signal) => kafka.check(signal),
       async [Symbol.asyncDispose]() {

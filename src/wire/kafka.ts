@@ -1,6 +1,6 @@
 /** One producer on a Kafka cluster, made when it is needed, and what its errors mean. */
 import type { Producer } from "@platformatic/kafka";
-import { DeliveryError, REASONS, type Reason } from "../errors.ts";
+import { DeliveryError, REASONS, type Reason, type Refusal } from "../errors.ts";
 import { abortError, untilAborted } from "./abort.ts";
 import type { TlsMaterial } from "./tls.ts";
 
@@ -27,12 +27,18 @@ export interface Message {
   readonly headers: ReadonlyMap<Buffer, Buffer>;
 }
 
+/** A message and its event's place in the batch. */
+export interface Placed {
+  readonly index: number;
+  readonly value: Message;
+}
+
 export interface Kafka {
   /**
-   * Resolves when all in-sync replicas have all messages; otherwise rejects with DeliveryError. When some partitions have
-   * theirs, only the messages of the others are `refused`.
+   * Resolves when all in-sync replicas have all messages, or those of some partitions: then with what the others were to
+   * take. Otherwise rejects with DeliveryError.
    */
-  send(messages: readonly Message[], signal: AbortSignal): Promise<void>;
+  send(messages: readonly Placed[], signal: AbortSignal): Promise<readonly Refusal[]>;
   /** Asks for the topic, which proves address, credentials and that it is there. */
   check(signal: AbortSignal): Promise<void>;
   close(): void;
@@ -160,7 +166,7 @@ export async function openKafka(options: KafkaOptions): Promise<Kafka> {
           await prepare(one);
           const { topics } = await one.metadata({ topics: [topic] });
           const count = topics.get(topic)?.partitionsCount ?? 1;
-          const placed = messages.map(({ key, value, headers }) => {
+          const placed = messages.map(({ value: { key, value, headers } }) => {
             const message = { topic, key, value, headers: new Map(headers) };
             return { ...message, partition: defaultPartitioner(message, key) % count };
           });
@@ -172,15 +178,15 @@ export async function openKafka(options: KafkaOptions): Promise<Kafka> {
             throw error;
           });
         });
+        return [];
       } catch (error) {
         const taken = takenPartitions(failure);
         if (!(error instanceof DeliveryError) || !partitions.some((partition) => taken.has(partition))) throw error;
         // One event in a partition may be to blame for all: what is left is sent again alone, and then halved.
         const reason = REASONS[error.reason] === "event" ? "unavailable" : error.reason;
-        const refused = partitions.flatMap((partition, index) =>
-          taken.has(partition) ? [] : [{ index, reason, message: error.message }],
-        );
-        throw new DeliveryError(reason, error.message, { refused });
+        return messages
+          .filter((_, at) => !taken.has(partitions[at] ?? 0))
+          .map(({ index }) => ({ index, reason, message: error.message }));
       }
     },
     async check(signal) {

@@ -88,7 +88,7 @@ export interface Message {
 }
 
 /** The records of a batch that is not compressed. @see https://kafka.apache.org/documentation/#recordbatch */
-function messagesOf(bytes: Buffer): Message[] {
+function messagesOf(bytes: Buffer): { readonly message: Message; readonly bytes: Buffer }[] {
   const batch = reader(bytes).skip(8 + 4 + 4 + 1 + 4 + 2 + 4 + 8 + 8 + 8 + 2 + 4);
   const count = batch.int32();
   return Array.from({ length: count }, () => {
@@ -97,18 +97,18 @@ function messagesOf(bytes: Buffer): Message[] {
     batch.varint();
     batch.varint();
     const key = batch.slice(batch.varint()).toString();
-    const value = batch.slice(batch.varint()).toString();
+    const bytes = Buffer.from(batch.slice(batch.varint()));
     const headers = Array.from({ length: batch.varint() }, () => [
       batch.slice(batch.varint()).toString(),
       batch.slice(batch.varint()).toString(),
     ]);
-    return { key, value, headers: Object.fromEntries(headers) };
+    return { message: { key, value: bytes.toString(), headers: Object.fromEntries(headers) }, bytes };
   });
 }
 
-/** `produce` gets the messages of a partition and returns an error code, 0 for success, undefined for no answer. */
+/** `produce` gets the messages of a partition, and their values as bytes, and returns an error code, 0 for success, undefined for no answer. */
 export function fakeBroker(options: {
-  readonly produce: (messages: readonly Message[], partition: number) => number | undefined;
+  readonly produce: (messages: readonly Message[], partition: number, values: readonly Buffer[]) => number | undefined;
   /** Ports of the leaders of the topic's partitions. Default: this broker's, of one partition. */
   readonly leaders?: () => readonly number[];
   /** What is wrong with the credentials; undefined: nothing. */
@@ -219,7 +219,9 @@ export function fakeBroker(options: {
         const out = writer().int32(1).text(topic).int32(count);
         for (let i = 0; i < count; i++) {
           const partition = input.int32();
-          const code = options.produce(messagesOf(input.slice(input.int32())), partition);
+          const records = messagesOf(input.slice(input.int32()));
+          const [messages, values] = [records.map(({ message }) => message), records.map(({ bytes }) => bytes)];
+          const code = options.produce(messages, partition, values);
           if (code === undefined) return undefined;
           out.int32(partition).int16(code).int64(0).int64(-1).int64(0);
         }
