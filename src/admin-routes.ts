@@ -78,7 +78,12 @@ function status(host: AdminHost): object {
     unhealthy: petrel?.unhealthy() ?? null,
     buffer: { events, bytes },
     deadLetters,
-    receivers: receivers.map(({ lastError = null, ...receiver }) => ({ ...receiver, lastError })),
+    receivers: receivers.map(({ positions, lastError = null, ...receiver }) => ({
+      ...receiver,
+      lastError,
+      // By watch: all is done with up to `high`, but what `open` lists.
+      positions: Object.fromEntries(positions),
+    })),
     watches: watches.map(({ lastByteAt, lastError = null, ...watch }) => ({
       ...watch,
       lastByteAt: time(lastByteAt),

@@ -9,6 +9,7 @@ import type { Logger } from "./logger.ts";
 import type { Metrics } from "./metrics.ts";
 import type { CompileTemplate } from "./payload.ts";
 import type { DeadLetterOffice } from "./pipeline/dead-letter-office.ts";
+import type { DeadLetters } from "./pipeline/dead-letters.ts";
 import { createMeters, registerBuffer, registerExporterMetrics, registerReceiver } from "./pipeline/meters.ts";
 import { createPipeline, type PipelineStatus } from "./pipeline/pipeline.ts";
 import type { SinkDefinition } from "./sink.ts";
@@ -66,6 +67,7 @@ export async function startPetrel(options: PetrelOptions): Promise<Petrel> {
     env: options.env,
     lookup: enricher?.lookup ?? (() => undefined),
     journal,
+    deadLetters: journal && (await journalLetters(journal)),
     now,
     random: Math.random,
   });
@@ -74,6 +76,15 @@ export async function startPetrel(options: PetrelOptions): Promise<Petrel> {
     // Loaded only when it is used: most configs have none.
     const { startJournal } = await import("./journal/start.ts");
     return await startJournal(config, { logger, metrics, signal: options.signal ?? new AbortController().signal });
+  }
+
+  async function journalLetters(journal: Journal): Promise<DeadLetters> {
+    const { JOURNAL_LIMITS, journalDeadLetters } = await import("./pipeline/dead-letters-journal.ts");
+    return journalDeadLetters(() => journal.database(), {
+      ...JOURNAL_LIMITS,
+      forgotten: meters.forgotten,
+      failed: (error) => logger.error("dead letters cannot be kept in the journal", { error: String(error) }),
+    });
   }
 
   // Loaded only when it is used: many configs need no look-ups.

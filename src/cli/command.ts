@@ -43,6 +43,7 @@ export const COMMANDS: Readonly<Record<string, Load>> = {
   render: () => import("./render.ts"),
   template: () => import("./template.ts"),
   test: () => import("./test.ts"),
+  replay: () => import("./replay.ts"),
   demo: () => import("./demo.ts"),
   schema: () => import("./schema.ts"),
   sinks: () => import("./sinks.ts"),

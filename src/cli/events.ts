@@ -98,12 +98,14 @@ async function inYaml(text: string, name: string): Promise<readonly Located[]> {
   });
 }
 
-/** The events in a list, an array, or a watch's `{type, object}`; else the value itself. */
-function unpack(value: unknown): readonly unknown[] {
+/** The events in a list, an array, a watch's `{type, object}`, or a dead letter; else the value itself. */
+export function unpack(value: unknown): readonly unknown[] {
   if (Array.isArray(value)) return value.flatMap(unpack);
   if (typeof value !== "object" || value === null) return [value];
   if ("items" in value && Array.isArray(value.items)) return value.items;
-  return "object" in value && "type" in value && !("metadata" in value) ? [value.object] : [value];
+  if ("metadata" in value) return [value];
+  if ("object" in value && "type" in value) return [value.object];
+  return "event" in value && "eventId" in value ? [value.event] : [value];
 }
 
 function toEvent(value: unknown, where: string, options: NormaliseOptions): ReadEvent {

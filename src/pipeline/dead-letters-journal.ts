@@ -1,6 +1,13 @@
 /** Dead letters in the journal: they outlive the process. */
 import type { Database } from "bun:sqlite";
-import { type DeadLetter, type DeadLetters, type DeadLettersOptions, letterBytes } from "./dead-letters.ts";
+import {
+  createDeadLetters,
+  type DeadLetter,
+  type DeadLetters,
+  type DeadLettersOptions,
+  letterBytes,
+  MEMORY_LIMITS,
+} from "./dead-letters.ts";
 
 export const JOURNAL_LIMITS = { maxCount: 100_000, maxBytes: 64 * 1024 * 1024 } as const;
 
@@ -41,23 +48,23 @@ interface Row {
 export function openDeadLetters(db: Database, options: DeadLettersOptions): DeadLetters {
   // The table of a database that may only be read is there, or there is nothing to read.
   db.run(SCHEMA);
-  const insert = db.prepare(
+  const insert = db.query(
     "INSERT INTO dead_letters (receiver, event_id, event, object, reason, message, at, attempts, bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
   );
-  const sums = db.prepare<{ count: number; bytes: number }, []>(
+  const sums = db.query<{ count: number; bytes: number }, []>(
     "SELECT count(*) AS count, coalesce(sum(bytes), 0) AS bytes FROM dead_letters",
   );
-  const all = db.prepare<Row, [number, number]>("SELECT * FROM dead_letters WHERE id > ? ORDER BY id LIMIT ?");
-  const ofOne = db.prepare<Row, [string, number, number]>(
+  const all = db.query<Row, [number, number]>("SELECT * FROM dead_letters WHERE id > ? ORDER BY id LIMIT ?");
+  const ofOne = db.query<Row, [string, number, number]>(
     "SELECT * FROM dead_letters WHERE receiver = ? AND id > ? ORDER BY id LIMIT ?",
   );
-  const one = db.prepare<Row, [number]>("SELECT * FROM dead_letters WHERE id = ?");
-  const size = db.prepare<{ bytes: number }, [number]>("SELECT bytes FROM dead_letters WHERE id = ?");
-  const oldest = db.prepare<{ id: number }, []>("SELECT id FROM dead_letters ORDER BY id LIMIT 1");
-  const change = db.prepare(
+  const one = db.query<Row, [number]>("SELECT * FROM dead_letters WHERE id = ?");
+  const size = db.query<{ bytes: number }, [number]>("SELECT bytes FROM dead_letters WHERE id = ?");
+  const oldest = db.query<{ id: number }, []>("SELECT id FROM dead_letters ORDER BY id LIMIT 1");
+  const change = db.query(
     "UPDATE dead_letters SET reason = ?, message = ?, at = ?, attempts = ?, bytes = ? WHERE id = ?",
   );
-  const erase = db.prepare("DELETE FROM dead_letters WHERE id = ?");
+  const erase = db.query("DELETE FROM dead_letters WHERE id = ?");
   let { count, bytes } = sums.get() ?? { count: 0, bytes: 0 };
   /** The number that was given last. */
   let last = 0;
@@ -113,5 +120,62 @@ export function openDeadLetters(db: Database, options: DeadLettersOptions): Dead
       change.run(failed.reason, failed.message, failed.at, failed.attempts, weight, id);
     },
     remove,
+  };
+}
+
+/** Numbers of letters that no disk would take begin here; those of the journal do not come that far. */
+const IN_MEMORY = 2 ** 40;
+
+/**
+ * In the journal's database, whichever that is now (a damaged one is replaced), and in memory while there is none or it
+ * takes nothing: a full disk costs no letter as long as the process lives.
+ */
+export function journalDeadLetters(
+  database: () => Database | undefined,
+  options: DeadLettersOptions & { readonly failed: (error: unknown) => void },
+): DeadLetters {
+  const memory = createDeadLetters({ ...MEMORY_LIMITS, forgotten: options.forgotten, first: IN_MEMORY });
+  let db: Database | undefined;
+  let opened: DeadLetters | undefined;
+
+  function onDisk(): DeadLetters | undefined {
+    const now = database();
+    if (now !== db || opened === undefined) {
+      opened = undefined;
+      db = now;
+      if (now) opened = openDeadLetters(now, options);
+    }
+    return opened;
+  }
+
+  /** What the database answers; `otherwise` when there is none, or it fails. */
+  function attempt<T>(work: (letters: DeadLetters) => T, otherwise: T): T {
+    try {
+      const letters = onDisk();
+      return letters === undefined ? otherwise : work(letters);
+    } catch (error) {
+      options.failed(error);
+      return otherwise;
+    }
+  }
+
+  return {
+    get count() {
+      return attempt(({ count }) => count, 0) + memory.count;
+    },
+    get bytes() {
+      return attempt(({ bytes }) => bytes, 0) + memory.bytes;
+    },
+    add: (refused) => attempt((letters): number | undefined => letters.add(refused), undefined) ?? memory.add(refused),
+    list(wanted) {
+      const found = attempt((letters) => letters.list(wanted), []);
+      return found.length >= wanted.limit
+        ? found
+        : [...found, ...memory.list({ ...wanted, limit: wanted.limit - found.length })];
+    },
+    get: (id) => (id >= IN_MEMORY ? memory.get(id) : attempt((letters) => letters.get(id), undefined)),
+    update: (id, failed) =>
+      id >= IN_MEMORY ? memory.update(id, failed) : attempt((letters) => letters.update(id, failed), undefined),
+    remove: (id) => (id >= IN_MEMORY ? memory.remove(id) : attempt((letters) => letters.remove(id), false)),
   };
 }

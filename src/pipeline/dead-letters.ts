@@ -69,11 +69,11 @@ export function letterBytes({ event, object = "", receiver, eventId, message }: 
   return OVERHEAD + event.length + object.length + receiver.length + eventId.length + message.length;
 }
 
-/** In memory: gone when the process ends. A letter larger than all of `maxBytes` is not kept, and counted. */
-export function createDeadLetters(options: DeadLettersOptions): DeadLetters {
+/** In memory: gone when the process ends. Numbers count from `first` (1). A letter larger than all of `maxBytes` is not kept, and counted. */
+export function createDeadLetters(options: DeadLettersOptions & { readonly first?: number }): DeadLetters {
   /** In the order of their ids. */
   const letters = new Map<number, DeadLetter>();
-  let last = 0;
+  let last = (options.first ?? 1) - 1;
   let bytes = 0;
 
   function remove(id: number): boolean {

@@ -14,11 +14,15 @@ import {
   refusedEvent,
   shownLetter,
 } from "../../src/pipeline/dead-letters.ts";
-import { openDeadLetters } from "../../src/pipeline/dead-letters-journal.ts";
+import { journalDeadLetters, openDeadLetters } from "../../src/pipeline/dead-letters-journal.ts";
 
 const STORES: Readonly<Record<string, (options: DeadLettersOptions) => DeadLetters>> = {
   memory: createDeadLetters,
-  "the journal": (options) => openDeadLetters(new Database(":memory:"), options),
+  "a database": (options) => openDeadLetters(new Database(":memory:"), options),
+  "the journal": (options) => {
+    const db = new Database(":memory:");
+    return journalDeadLetters(() => db, { ...options, failed: () => {} });
+  },
 };
 
 const LIMITS = { maxCount: 100, maxBytes: 1_000_000 };
@@ -182,4 +186,29 @@ describe("the journal", () => {
     expect(letters.list({ limit: 9 }).map(({ eventId }) => eventId)).toEqual(["kept"]);
     db.close();
   });
+});
+
+test("while there is no database, or it fails, memory keeps them; a new one begins anew", () => {
+  const forgotten = { value: 0 };
+  let db: Database | undefined;
+  const errors: unknown[] = [];
+  const letters = journalDeadLetters(() => db, { ...LIMITS, forgotten, failed: (error) => errors.push(error) });
+  const inMemory = letters.add(aLetter({ eventId: "memory" }));
+  expect(letters.get(inMemory)?.eventId).toBe("memory");
+
+  db = new Database(":memory:");
+  const onDisk = letters.add(aLetter({ eventId: "disk" }));
+  expect(onDisk).toBe(1);
+  db.run("PRAGMA query_only = ON");
+  letters.add(aLetter({ eventId: "full" }));
+  expect(errors).toHaveLength(1);
+  const shown = () => letters.list({ limit: 9 }).map(({ eventId }) => eventId);
+  expect([shown(), letters.count]).toEqual([["disk", "memory", "full"], 3]);
+  expect(letters.list({ limit: 2 }).map(({ eventId }) => eventId)).toEqual(["disk", "memory"]);
+
+  db.close();
+  db = new Database(":memory:");
+  expect([shown(), letters.remove(inMemory), letters.count]).toEqual([["memory", "full"], true, 1]);
+  expect(letters.add(aLetter({ eventId: "again" }))).toBe(1);
+  expect([shown(), forgotten.value]).toEqual([["again", "full"], 0]);
 });

@@ -23,7 +23,6 @@ import { pubsub } from "./pubsub.ts";
 import { redis } from "./redis.ts";
 import { elasticsearch, opensearch } from "./search.ts";
 import { rsyslog, syslogNg } from "./syslog.ts";
-import { toxiproxy } from "./toxiproxy.ts";
 
 /** Every component, by name. */
 export const COMPONENTS: readonly Definition[] = [
@@ -42,7 +41,6 @@ export const COMPONENTS: readonly Definition[] = [
   kafka,
   aws,
   pubsub,
-  toxiproxy,
 ];
 
 /** A component that runs. */
@@ -52,7 +50,6 @@ export interface Running {
   readonly dir: string;
   readonly ports: Plan["ports"];
   readonly env: Plan["env"];
-  readonly versions: Plan["versions"];
   readonly usage: Plan["usage"];
   /** Ends one process, at once and without a word to it. */
   kill(process: string): Promise<void>;
@@ -125,7 +122,6 @@ function running(name: string, dir: string): Running {
     dir,
     ports: state.ports,
     env: state.env,
-    versions: state.versions,
     usage: state.usage,
     kill: (one) => kill(one, "SIGKILL"),
     start,
@@ -190,10 +186,7 @@ export async function obtain(name: string): Promise<{ readonly running: Running;
     await rm(dir, { recursive: true, force: true });
     throw error;
   }
-  const started = running(name, dir);
-  const servers = Object.entries(started.versions).map(([server, version]) => `${server} ${version}`);
-  console.log(`started ${name}: ${servers.join(", ")}`);
-  return { running: started, started: true };
+  return { running: running(name, dir), started: true };
 }
 
 const own: string[] = [];
