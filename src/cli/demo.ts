@@ -67,7 +67,7 @@ To watch a real cluster instead:
         startPetrel({
           ...parts,
           sinks: await loadSinks(parts.config.receivers.map(({ sink }) => sink)),
-          compileTemplate: await eventTemplates(parts.config, parts.env),
+          compileTemplate: await eventTemplates(parts.config, parts.env, () => performance.now()),
         }),
     };
     return await runDemo(options, io);

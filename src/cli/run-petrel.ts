@@ -70,7 +70,7 @@ export async function runPetrel(
       config,
       credentials,
       sinks: await loadSinks(config.receivers.map(({ sink }) => sink)),
-      compileTemplate: await eventTemplates(config, io.env),
+      compileTemplate: await eventTemplates(config, io.env, () => performance.now()),
       logger,
       metrics,
       env: io.env,

@@ -10,12 +10,17 @@ type TemplateConfig = Pick<Config, "compat" | "template" | "receivers">;
 /**
  * What compiles the templates of a config's receivers. The engine of Go's templates is loaded only if one of them is
  * more than plain, eta only if one is written in it; a sink has no templates but those of its settings.
+ *
+ * @param now steady milliseconds, for a process that lives on: a template that runs out of its limits is held short then
  */
 export async function eventTemplates(
   config: TemplateConfig,
   env: Readonly<Record<string, string | undefined>>,
+  now?: () => number,
 ): Promise<CompileTemplate> {
-  const compileGo = allPlain(config.receivers) ? undefined : (await import("./options.ts")).goCompiler(config, env);
+  const compileGo = allPlain(config.receivers)
+    ? undefined
+    : (await import("./options.ts")).goCompiler(config, env, now);
   const compileEta = usesEta(config) ? await etaCompiler(config.template.allow) : undefined;
   return (text, language: Language = "go") => {
     if (language === "go") {

@@ -17,6 +17,8 @@ export interface EventTemplateOptions {
   /** Beside those of text/template itself. Default: all of sprig. */
   readonly functions?: FuncMap;
   readonly limits?: Partial<Limits>;
+  /** Steady milliseconds: holds a template short for a while that ran out of its limits. Default: each rendering is by itself. */
+  readonly now?: (() => number) | undefined;
   /** As the exporter, also where that is hostile: sprig's dict functions fail on labels, its dates on API times. */
   readonly compat?: boolean;
 }

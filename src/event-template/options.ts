@@ -10,15 +10,24 @@ type Settings = Pick<Config, "compat" | "template">;
 type Env = Readonly<Record<string, string | undefined>>;
 
 /** How the Go templates of a config are compiled, for {@link compileForEvent}. */
-export function goTemplateOptions({ compat, template: { allow, limits } }: Settings, env: Env): EventTemplateOptions {
+export function goTemplateOptions(
+  { compat, template: { allow, limits } }: Settings,
+  env: Env,
+  now?: () => number,
+): EventTemplateOptions {
   return {
+    now,
     compat: compat === "exporter",
     functions: sprigFuncs({ allow: allow.filter(isGroup), environment: env }),
     limits: { maxOutput: limits.output, maxSteps: limits.steps, maxDepth: limits.depth },
   };
 }
 
-export function goCompiler(settings: Settings, env: Env): (text: string) => (event: Event) => string {
-  const options = goTemplateOptions(settings, env);
+export function goCompiler(
+  settings: Settings,
+  env: Env,
+  now?: () => number,
+): (text: string) => (event: Event) => string {
+  const options = goTemplateOptions(settings, env, now);
   return (text) => compileForEvent(text, options);
 }

@@ -24,12 +24,21 @@ export const budget = {
   checkAt: 0,
   /** CPU milliseconds of the thread when the clock was first looked at; negative: not yet. */
   startedAt: -1,
+  /** A limit was hit. */
+  spent: false,
+  /** More words for whoever runs out of steps, when they are fewer than the limits allow. */
+  why: "",
   /** Kinder than Go where Go is hostile: map[string]string for map[string]any, metav1.Time for time.Time. */
   lenient: false,
 };
 
 /** A limit was hit: not an error of a function, so it names no function. */
-export class LimitError extends GoError {}
+export class LimitError extends GoError {
+  constructor(message: string) {
+    super(message);
+    budget.spent = true;
+  }
+}
 
 /** Pays for `steps` units of work (elements made, bytes / 64 worked on …) before doing it. */
 export function spend(steps: number): void {
@@ -42,30 +51,44 @@ export function spend(steps: number): void {
  * because a process that is throttled has done nothing wrong.
  */
 const CHECK_EVERY = 512;
-const MS_PER_STEP = 25 / DEFAULT_LIMITS.maxSteps;
+const MS_PER_STEP = 20 / DEFAULT_LIMITS.maxSteps;
 
 /** A new account; the clock is not looked at before it must be. */
 export function openBudget(limits: Limits, lenient: boolean): void {
-  budget.steps = budget.maxSteps = limits.maxSteps;
-  budget.checkAt = Math.max(0, limits.maxSteps - CHECK_EVERY);
+  open(limits.maxSteps, limits.maxOutput, lenient);
+  budget.why = "";
+}
+
+function open(maxSteps: number, maxOutput: number, lenient: boolean): void {
+  budget.steps = budget.maxSteps = maxSteps;
+  budget.checkAt = Math.max(0, maxSteps - CHECK_EVERY);
   budget.startedAt = -1;
-  budget.maxOutput = limits.maxOutput;
+  budget.spent = false;
+  budget.maxOutput = maxOutput;
   budget.lenient = lenient;
 }
 
 function check(): void {
-  const { maxSteps } = budget;
+  const { maxSteps, why } = budget;
   if (!(budget.steps >= 0)) {
-    throw new LimitError(`more than ${maxSteps} steps: shorten the loop, or raise template.limits.steps`);
+    throw new LimitError(`more than ${maxSteps} steps${why}: shorten the loop, or raise template.limits.steps`);
   }
+  lookAtClock();
+  budget.checkAt = Math.max(0, budget.steps - CHECK_EVERY);
+}
+
+/** Ends a rendering that has worked for too long since it first came here. Costs some 2 µs: for before and after long work. */
+export function lookAtClock(): void {
+  const { maxSteps, why, startedAt } = budget;
   const { user, system } = process.threadCpuUsage();
   const now = (user + system) / 1_000;
   const allowed = maxSteps * MS_PER_STEP;
-  if (budget.startedAt < 0) budget.startedAt = now;
-  else if (now - budget.startedAt > allowed) {
-    throw new LimitError(`more than ${allowed} ms of work: shorten the loop, or raise template.limits.steps`);
+  if (startedAt < 0) budget.startedAt = now;
+  else if (now - startedAt > allowed) {
+    throw new LimitError(
+      `more than ${Number(allowed.toPrecision(2))} ms of work${why}: shorten the loop, or raise template.limits.steps`,
+    );
   }
-  budget.checkAt = Math.max(0, budget.steps - CHECK_EVERY);
 }
 
 /** Call before making a string that may be long. */
@@ -76,4 +99,58 @@ export function checkLength(length: number): void {
     );
   }
   spend(length >>> 6);
+}
+
+/** Opens the account of each rendering of one template, and hears how it ended. */
+export interface Allowance {
+  open(lenient: boolean): void;
+  /** `failed`: the rendering threw, whatever it threw. */
+  close(failed: boolean): void;
+}
+
+/** What is left of the steps to a template that ran out of them: some 1,500, where an everyday template takes ten. */
+const SHORT_SHARE = 64;
+/** Between two renderings that may use the whole limit again; doubles with each that runs out. */
+const FIRST_WAIT_MS = 1_000;
+const LONGEST_WAIT_MS = 60_000;
+
+/**
+ * A template that ran out of its limits is held short: the next event that it is a bomb for must not hold the event
+ * loop as long, again and again. What it renders every day passes all the same, in a hundredth of the limits; now and
+ * then one rendering may use the whole, and one that needs it and ends well sets the template free.
+ *
+ * @param now milliseconds; steady
+ */
+export function createAllowance(limits: Limits, now: () => number): Allowance {
+  const short = Math.max(1, Math.floor(limits.maxSteps / SHORT_SHARE));
+  let overruns = 0;
+  let wholeAgainAt = 0;
+  let isShort = false;
+  return {
+    open(lenient) {
+      if (overruns === 0) {
+        openBudget(limits, lenient);
+        return;
+      }
+      const at = now();
+      isShort = at < wholeAgainAt;
+      if (!isShort) {
+        openBudget(limits, lenient);
+        return;
+      }
+      open(short, limits.maxOutput, lenient);
+      const seconds = Math.max(1, Math.round((wholeAgainAt - at) / 1_000));
+      const times = overruns === 1 ? "once" : `${overruns} times`;
+      budget.why = `, a ${SHORT_SHARE}th of the limit, which this template ran out of ${times} (in ${seconds} s it may use all of it)`;
+    },
+    close(failed) {
+      if (failed && budget.spent) {
+        if (isShort) return;
+        overruns++;
+        wholeAgainAt = now() + Math.min(FIRST_WAIT_MS * 2 ** (overruns - 1), LONGEST_WAIT_MS);
+      } else if (overruns > 0 && !isShort && limits.maxSteps - budget.steps > short) {
+        overruns = 0;
+      }
+    },
+  };
 }

@@ -134,17 +134,20 @@ function printable(value: Value): Value {
   return typeOf(target)?.kind === "struct" ? value : target;
 }
 
-const HTML: Readonly<Record<string, string>> = {
-  '"': "&#34;",
-  "'": "&#39;",
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  "\0": "\ufffd",
-};
+// The ampersand first: the others bring one.
+const HTML: readonly (readonly [string, string])[] = [
+  ["&", "&amp;"],
+  ['"', "&#34;"],
+  ["'", "&#39;"],
+  ["<", "&lt;"],
+  [">", "&gt;"],
+  ["\0", "\ufffd"],
+];
 
 function escapeHtml(text: string): string {
-  return text.replace(/["'&<>\0]/g, (char) => HTML[char] ?? char);
+  let out = text;
+  for (const [char, by] of HTML) if (out.includes(char)) out = out.replaceAll(char, by);
+  return out;
 }
 
 const JS: Readonly<Record<string, string>> = {

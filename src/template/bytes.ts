@@ -38,14 +38,32 @@ export function toBytes(text: string): Uint8Array {
   const out = new Uint8Array(text.length * 3);
   let at = 0;
   for (let i = 0; i < text.length; i++) {
-    const unit = text.charCodeAt(i);
-    const paired = unit >= 0xd800 && unit < 0xdc00 && isLow(text.charCodeAt(i + 1));
-    if (!paired && unit >= 0xdc80 && unit <= 0xdcff) {
-      out[at++] = unit & 0xff;
+    let code = text.charCodeAt(i);
+    if (code < 0x80) {
+      out[at++] = code;
       continue;
     }
-    at += encoder.encodeInto(paired ? text.slice(i, i + 2) : text.charAt(i), out.subarray(at)).written;
-    if (paired) i += 1;
+    if (code >= 0xdc80 && code <= 0xdcff) {
+      out[at++] = code & 0xff;
+      continue;
+    }
+    if (code >= 0xd800 && code <= 0xdfff) {
+      const low = text.charCodeAt(i + 1);
+      if (code < 0xdc00 && isLow(low)) {
+        code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
+        i += 1;
+      } else code = 0xfffd;
+    }
+    if (code < 0x800) out[at++] = 0xc0 | (code >> 6);
+    else {
+      if (code < 0x10000) out[at++] = 0xe0 | (code >> 12);
+      else {
+        out[at++] = 0xf0 | (code >> 18);
+        out[at++] = 0x80 | ((code >> 12) & 0x3f);
+      }
+      out[at++] = 0x80 | ((code >> 6) & 0x3f);
+    }
+    out[at++] = 0x80 | (code & 0x3f);
   }
   return out.subarray(0, at);
 }
@@ -60,18 +78,24 @@ export function fromBytes(bytes: Uint8Array): string {
 }
 
 function decodeLeniently(bytes: Uint8Array): string {
-  let out = "";
+  const units = new Uint16Array(bytes.length);
+  let length = 0;
   for (let i = 0; i < bytes.length; ) {
     const size = runeSize(bytes, i);
-    if (size === 0) {
-      out += String.fromCharCode(0xdc00 | (bytes[i] ?? 0));
-      i += 1;
-    } else {
-      out += strictDecoder.decode(bytes.subarray(i, i + size));
-      i += size;
+    const first = bytes[i] ?? 0;
+    if (size === 0) units[length++] = 0xdc00 | first;
+    else if (size === 1) units[length++] = first;
+    else {
+      let code = first & (0xff >> (size + 1));
+      for (let k = 1; k < size; k++) code = (code << 6) | ((bytes[i + k] ?? 0) & 0x3f);
+      if (code > 0xffff) {
+        units[length++] = 0xd800 + ((code - 0x10000) >> 10);
+        units[length++] = 0xdc00 + ((code - 0x10000) & 0x3ff);
+      } else units[length++] = code;
     }
+    i += Math.max(1, size);
   }
-  return out;
+  return Buffer.from(units.buffer, 0, 2 * length).toString("utf16le");
 }
 
 /** The length of the valid UTF-8 sequence at `i`, 0 when there is none. */

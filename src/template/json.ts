@@ -25,19 +25,25 @@ import {
 const NEEDS_ESCAPE = /["\\\x00-\x1f\u2028\u2029\ud800-\udfff]/;
 const NEEDS_ESCAPE_HTML = /["\\\x00-\x1f<>&\u2028\u2029\ud800-\udfff]/;
 
-const HTML = /[<>&\u2028\u2029]/g;
-const LINES = /[\u2028\u2029]/g;
+const HTML = ["<", ">", "&", "\u2028", "\u2029"];
+const LINES = ["\u2028", "\u2029"];
 
-function escaped(char: string): string {
-  return `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`;
+/** Escapes in text that is JSON already. One native search a character: a callback for each is a hundred times as slow. */
+function escaped(json: string, chars: readonly string[]): string {
+  let out = json;
+  for (const char of chars) {
+    if (out.includes(char)) out = out.replaceAll(char, `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  }
+  return out;
 }
 
 /** A JSON string as Go writes it: `<`, `>` and `&` as `\u003c` when `html`; broken UTF-8 as `\ufffd`. */
 export function quoteJson(text: string, html: boolean): string {
   if (!(html ? NEEDS_ESCAPE_HTML : NEEDS_ESCAPE).test(text)) return `"${text}"`;
   // JavaScript's own differs from Go's in what is escaped besides, and in what half a pair becomes.
-  const quoted = JSON.stringify(text).replace(html ? HTML : LINES, escaped);
+  const quoted = escaped(JSON.stringify(text), html ? HTML : LINES);
   if (text.isWellFormed()) return quoted;
+  spend(text.length >>> 1);
   return quoted.replace(/\\\\|\\ud[89a-f][0-9a-f]{2}/g, (found) => (found === "\\\\" ? found : "\\ufffd"));
 }
 
@@ -131,7 +137,7 @@ export function encodePlain(data: unknown, html: boolean): string {
   const text: string | undefined = JSON.stringify(data);
   if (text === undefined || DOUBTFUL.test(text)) return encodeEach(data, html);
   spend(text.length >>> 4);
-  return text.replace(html ? HTML : LINES, escaped);
+  return escaped(text, html ? HTML : LINES);
 }
 
 function encodeEach(data: unknown, html: boolean): string {

@@ -40,10 +40,14 @@ function quoteRune(code: number, quote: string, asciiOnly: boolean): string {
 const NOT_PLAIN = /["\\]|[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu;
 const NOT_PLAIN_ASCII = /["\\]|[^ -~]/gu;
 
-/** strconv.Quote, or QuoteToASCII. */
-export function quote(text: string, asciiOnly = false): string {
+/** strconv.Quote, or QuoteToASCII. `pay` is called for each character that is escaped, with 1. */
+export function quote(text: string, asciiOnly = false, pay?: (steps: number) => void): string {
   const special = asciiOnly ? NOT_PLAIN_ASCII : NOT_PLAIN;
-  return `"${text.replace(special, (char) => quoteRune(char.codePointAt(0) ?? 0, '"', asciiOnly))}"`;
+  const escaped = (char: string): string => {
+    pay?.(1);
+    return quoteRune(char.codePointAt(0) ?? 0, '"', asciiOnly);
+  };
+  return `"${text.replace(special, escaped)}"`;
 }
 
 /** strconv.QuoteRune, or QuoteRuneToASCII; what is no character becomes U+FFFD. */

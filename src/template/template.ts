@@ -2,7 +2,7 @@
  * Go templates: text/template in its whole, over Go's values (value.ts). Compiled once to closures, rendered without
  * promises, within limits.
  */
-import { DEFAULT_LIMITS, type Limits, openBudget } from "./budget.ts";
+import { createAllowance, DEFAULT_LIMITS, type Limits, openBudget } from "./budget.ts";
 import { BUILTINS } from "./builtins.ts";
 import { toBytes } from "./bytes.ts";
 import { compileTemplate } from "./compile.ts";
@@ -28,6 +28,8 @@ export interface CompileOptions {
   /** Beside the functions of text/template itself, and before them. */
   readonly functions?: FuncMap;
   readonly limits?: Partial<Limits>;
+  /** Steady milliseconds. With a clock, a template that runs out of its limits is held short for a while; without, each rendering is by itself. */
+  readonly now?: (() => number) | undefined;
   /** Kinder than Go: map[string]string where map[string]any is asked, metav1.Time for time.Time. Default false. */
   readonly lenient?: boolean;
   /** A better name for a field that a type does not have. */
@@ -40,6 +42,7 @@ const LOGIC: ReadonlySet<string> = new Set(["and", "or", "call"]);
 export function compile(text: string, options: CompileOptions = {}): Template {
   const { name = "template", type, functions = {}, lenient = false } = options;
   const limits: Limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const allowance = options.now === undefined ? undefined : createAllowance(limits, options.now);
   const problems: Problem[] = [];
   const templates = new Map<string, Exec>();
   const main = build();
@@ -74,12 +77,15 @@ export function compile(text: string, options: CompileOptions = {}): Template {
   const execute = (data: unknown): string => {
     const value: Value = (type === undefined ? fromJson(data) : type.box(data, true)) ?? undefined;
     const run: Run = { out: "", root: value, names: [], values: [], flow: 0, depth: 0 };
-    openBudget(limits, lenient);
+    if (allowance === undefined) openBudget(limits, lenient);
+    else allowance.open(lenient);
     try {
       main(run, value);
     } catch (error) {
+      allowance?.close(true);
       throw failure(name, error, run.out);
     }
+    allowance?.close(false);
     return run.out;
   };
 

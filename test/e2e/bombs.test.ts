@@ -46,7 +46,7 @@ const PER_SECOND = 300;
 /** One event in so many meets the bombs. */
 const ONE_IN = 20;
 /** Events that each bomb meets. */
-const MEETINGS = 3;
+const MEETINGS = 10;
 const EVENTS = BOMBS.length * MEETINGS * ONE_IN;
 const LETTERS = "a".repeat(30_000);
 
@@ -57,10 +57,16 @@ interface Outcome {
   readonly arrived: ReadonlyMap<string, number>;
   readonly failed: ReadonlyMap<string, number>;
   readonly dropped: ReadonlyMap<string, number>;
+  /** CPU milliseconds that the event loop was held for at a time, longest first; of a run with a probe. */
+  readonly stalls: readonly number[];
 }
 
 /** All events through one live executable. */
-async function live(bombs: readonly Bomb[], message: (index: number) => string, events = EVENTS): Promise<Outcome> {
+async function live(
+  bombs: readonly Bomb[],
+  message: (index: number) => string,
+  { events = EVENTS, probed = false } = {},
+): Promise<Outcome> {
   const folder = await mkdtemp(join(tmpdir(), "petrel-e2e-"));
   const api = await createApiServer();
   const sent = new Map<string, number>();
@@ -116,10 +122,14 @@ async function live(bombs: readonly Bomb[], message: (index: number) => string, 
       "current-context": "x",
     }),
   );
-  const petrel = await startExecutable(folder, config, kubeconfig);
+  const stalls = join(folder, "stalls");
+  const petrel = await startExecutable(folder, config, kubeconfig, {
+    env: probed ? { BUN_OPTIONS: `--preload ${join(import.meta.dir, "stall-probe.js")}`, STALL_PROBE: stalls } : {},
+  });
   try {
     await eventually("the watch is open", 10_000, () => (api.watches > 0 ? undefined : "no watch"));
     const begin = performance.now();
+    const firstAt = Date.now();
     for (let index = 0; index < events; index++) {
       const due = begin + (index * 1_000) / PER_SECOND;
       if (due > performance.now()) await Bun.sleep(due - performance.now());
@@ -152,13 +162,22 @@ async function live(bombs: readonly Bomb[], message: (index: number) => string, 
     }
     expect(await petrel.stop()).toBe(0);
     expect(petrel.stderr()).not.toContain("panic");
-    return { latencies, arrived, failed, dropped };
+    return { latencies, arrived, failed, dropped, stalls: probed ? await stallsIn(stalls, firstAt) : [] };
   } finally {
     await petrel.stop();
     server.stop(true);
     await api.stop();
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** What the probe wrote of the time since the first event. */
+async function stallsIn(file: string, firstAt: number): Promise<number[]> {
+  const lines = (await Bun.file(file).text()).trim().split("\n");
+  const [head, ...rest] = lines.map((line) => line.split(" ").map(Number));
+  // That the probe ran at all, and as often as it should have.
+  expect(head?.[0]).toBeGreaterThan(100);
+  return rest.flatMap(([at = 0, ms = 0]) => (at >= firstAt ? [ms] : [])).sort((a, b) => b - a);
 }
 
 function percentile(values: readonly number[], part: number): number {
@@ -169,23 +188,71 @@ function percentile(values: readonly number[], part: number): number {
 const shown = ({ latencies }: Outcome): string =>
   `p50 ${percentile(latencies, 0.5).toFixed(1)} ms, p99 ${percentile(latencies, 0.99).toFixed(1)} ms, worst ${Math.max(...latencies).toFixed(1)} ms`;
 
-test("bombs fail by themselves, and the others notice nothing", async () => {
-  const without = await live(
-    BOMBS.map(({ name }) => ({ name, template: HARMLESS, fails: false })),
-    () => LETTERS,
-  );
-  const bombed = await live(BOMBS, () => LETTERS);
-  console.log(`others without bombs: ${shown(without)}; with them: ${shown(bombed)}`);
-  for (const { name, fails } of BOMBS) {
-    const met = MEETINGS;
-    expect([name, without.arrived.get(name)]).toEqual([name, met]);
-    expect([name, bombed.arrived.get(name) ?? 0]).toEqual([name, fails ? 0 : met]);
-    expect([name, bombed.dropped.get(name)]).toEqual([name, fails ? met : 0]);
+/** Whether the event that each bomb meets has the fate that it should have, for every receiver. */
+function expectFates({ arrived, dropped, latencies }: Outcome, bombs: readonly Bomb[]): void {
+  for (const { name, fails } of bombs) {
+    expect([name, arrived.get(name) ?? 0]).toEqual([name, fails ? 0 : MEETINGS]);
+    expect([name, dropped.get(name)]).toEqual([name, fails ? MEETINGS : 0]);
   }
-  expect(bombed.latencies.length).toBe(EVENTS);
-  // Twice, or what a machine that has more to do than this test needs for a turn.
-  expect(percentile(bombed.latencies, 0.99)).toBeLessThan(Math.max(2 * percentile(without.latencies, 0.99), 50));
-});
+  expect(latencies.length).toBe(EVENTS);
+}
+
+const DUDS = BOMBS.map(({ name }): Bomb => ({ name, template: HARMLESS, fails: false }));
+
+test("bombs fail by themselves, and the others notice nothing", async () => {
+  // What else the machine does can only make a run slower: the bombs are to blame for what every try shows.
+  let best = Number.POSITIVE_INFINITY;
+  for (let attempt = 0; attempt < 3 && best > 2; attempt++) {
+    const without = await live(DUDS, () => LETTERS);
+    const bombed = await live(BOMBS, () => LETTERS);
+    console.log(`others without bombs: ${shown(without)}; with them: ${shown(bombed)}`);
+    expectFates(without, DUDS);
+    expectFates(bombed, BOMBS);
+    best = Math.min(best, percentile(bombed.latencies, 0.99) / percentile(without.latencies, 0.99));
+  }
+  expect(best).toBeLessThanOrEqual(2);
+}, 120_000);
+
+/** Work within the limits, or up to them: nearly all of it is long. */
+const HEAVY: readonly string[] = [
+  "{{ toJson . | len }}",
+  "{{ toPrettyJson . | upper | lower | title }}",
+  "{{ range $i := until 1000 }}{{ $.Message | quote | len }}{{ end }}",
+  '{{ range until 99000 }}{{ . }}{{ end }}{{ .Message | replace "a" "bb" | sha256sum }}',
+  '{{ splitList "a" .Message | sortAlpha | uniq | join "-" | trunc 10 }}',
+  '{{ range until 300 }}{{ regexReplaceAll "[a-z]*[0-9]|(a)" $.Message "$1x" | len }}{{ end }}',
+  '{{ range until 300 }}{{ regexMatch "(.*)(.*)(.*)[0-9]$" $.Message }}{{ end }}',
+  '{{ range until 300 }}{{ regexFind "(\\w+)\\s*[0-9]" $.Message }}{{ end }}',
+  "{{ snakecase .Message | len }}{{ kebabcase .Message | camelcase | swapcase | initials | len }}",
+  "{{ range until 1000 }}{{ int $.Message }}{{ float64 $.Message }}{{ $.Message | toDecimal }}{{ end }}",
+  '{{ $d := dict }}{{ range $i := until 20000 }}{{ $_ := set $d (print $i) $i }}{{ end }}{{ merge $d (deepCopy $d) | toJson | fromJson | keys | join "," | len }}',
+  '{{ $l := list }}{{ range until 3000 }}{{ $l = append $l . }}{{ end }}{{ $l | join "," | len }}',
+  '{{ printf "%q %x % X %v %#v %T" .Message .Message .Message . . . | len }}',
+  "{{ wrap 5 .Message | indent 4 | html | js | urlquery | b64enc | b64dec | len }}",
+  '{{ range until 1000 }}{{ now | date $.Message | len }}{{ semver "1.2.3" }}{{ dateModify $.Message now }}{{ end }}',
+];
+
+const TEXTS: readonly string[] = [
+  "a".repeat(30_000),
+  "é ".repeat(15_000),
+  "<&\"'>\n".repeat(5_000),
+  "1".repeat(30_000),
+  'warning: Back-off "restarting" failed. '.repeat(25_000),
+];
+
+test("no template holds the event loop for 50 ms", async () => {
+  const bombs = [
+    ...BOMBS.filter(({ pattern }) => pattern === undefined),
+    ...HEAVY.map((template, index): Bomb => ({ name: `heavy-${index}`, template, fails: false })),
+  ];
+  const events = bombs.length * TEXTS.length * ONE_IN;
+  const { stalls } = await live(bombs, (index) => TEXTS[Math.floor(index / ONE_IN / bombs.length)] ?? "", {
+    events,
+    probed: true,
+  });
+  console.log(`event loop held for, in CPU ms: ${stalls.slice(0, 10).join(", ")}`);
+  expect(stalls[0]).toBeLessThan(50);
+}, 120_000);
 
 test("ten megabytes through a heavy template", async () => {
   const events = 5 * ONE_IN;
@@ -195,7 +262,7 @@ test("ten megabytes through a heavy template", async () => {
       '{{ range splitList " " (.Message | upper | replace "A" "BB") }}{{ . | lower | b64enc | sha256sum }}{{ end }}',
     fails: true,
   };
-  const outcome = await live([bomb], () => "a b ".repeat(2_500_000), events);
+  const outcome = await live([bomb], () => "a b ".repeat(2_500_000), { events });
   console.log(`others beside it: ${shown(outcome)}`);
   expect(outcome.dropped.get("heavy")).toBe(events / ONE_IN);
   expect(outcome.latencies.length).toBe(events);

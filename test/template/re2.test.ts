@@ -172,7 +172,7 @@ test("no pattern holds the event loop", () => {
   const started = performance.now();
   expect(compilePattern("(a+)+$").test(text)).toBe(true);
   expect(compilePattern("(a|aa)+c").test(text)).toBe(false);
-  expect(() => compilePattern("[a]*b|a").replaceAll(text, "x")).toThrow("took more than 25 ms");
+  expect(() => compilePattern("[a]*b|a").replaceAll(text, "x")).toThrow("more than 20 ms of work");
   expect(() => compilePattern("(a{1,100}){1,9}").find(text)).toThrow("too many for the regular expression");
   expect(performance.now() - started).toBeLessThan(1000);
 });

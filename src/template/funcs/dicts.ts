@@ -66,7 +66,7 @@ function isEmpty(value: Value): boolean {
 
 /** Fills (or overwrites) `target` in place, as mergo.Merge does for maps within maps. */
 function mergeInto(target: Dict, source: Dict, overwrite: boolean): void {
-  spend(source.entries.size + 1);
+  spend(source.entries.size * 4 + 1);
   if (target.type !== source.type && source.entries.size > 0) {
     throw new GoError(`cannot merge ${source.type.name} into ${target.type.name}`);
   }

@@ -38,6 +38,7 @@ function truncateFloat(value: number): bigint {
 
 /** strconv.ParseInt(text, 0, 64), after cast has cut `.0`; zero for what is no number. */
 function parseInt64(text: string): bigint {
+  spend(text.length >>> 1);
   const digits = text.replace(/\.0+$/, "");
   if (!/^[+-]?[0-9]/.test(digits) || /[.pP]|^[+-]?(?!0[xX]).*[eE]|i$/.test(digits)) return 0n;
   const constant = parseNumber(digits, "number");
@@ -81,6 +82,7 @@ export function toFloat64(value: Value): number {
 
 /** strconv.ParseFloat; zero for what is no number or too large. */
 function floatOfText(text: string): number {
+  spend(text.length >>> 1);
   const special = /^([+-]?)(?:(inf|infinity)|nan)$/i.exec(text);
   if (special === null) return parseFloat64(text) ?? 0;
   if (special[2] !== undefined) return special[1] === "-" ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;

@@ -1,4 +1,5 @@
 /** sprig's regular expressions. */
+import { lookAtClock } from "../budget.ts";
 import { compilePattern, type Pattern, PatternError, quoteMeta } from "../re2.ts";
 import { type FuncMap, fn, GoError, P, Slice, STRING_LIST, strings, type Value } from "../value.ts";
 
@@ -57,12 +58,23 @@ const replaceLiteral = (compileWith: Compile) =>
 const split = (compileWith: Compile) =>
   fn([P.string, P.string, P.int], (source, text, count) => texts(compileWith(source).split(text, count)));
 
+/** Texts that a test may take more than a fraction of a millisecond for. */
+const LONG = 4_096;
+
+function matches(pattern: Pattern, text: string): boolean {
+  if (text.length <= LONG) return pattern.test(text);
+  lookAtClock();
+  const matched = pattern.test(text);
+  lookAtClock();
+  return matched;
+}
+
 export const regexFuncs: FuncMap = {
   regexMatch: fn([P.string, P.string], (source, text) => {
     const pattern = compiled(source);
-    return pattern instanceof PatternError ? false : pattern.test(text);
+    return pattern instanceof PatternError ? false : matches(pattern, text);
   }),
-  mustRegexMatch: fn([P.string, P.string], (source, text) => compile(source).test(text)),
+  mustRegexMatch: fn([P.string, P.string], (source, text) => matches(compile(source), text)),
   regexFind: find(mustCompile),
   mustRegexFind: find(compile),
   regexFindAll: findAll(mustCompile),

@@ -66,6 +66,7 @@ const CAREFUL: readonly string[] = [
     "trimall",
     "shuffle",
   ],
+  ...["expandenv", "regexQuoteMeta", "wrap", "wrapWith", "must_date_modify", "date", "dateInZone", "date_in_zone"],
   ...["b32enc", "b32dec", "b64dec", "decryptAES", "buildCustomCert", "urlParse", "toPrettyJson", "mustToPrettyJson"],
   ...[
     "date_modify",

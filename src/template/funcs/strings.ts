@@ -58,12 +58,13 @@ function repeat(count: number, text: string): string {
 }
 
 function trimSpace(text: string): string {
-  const chars = isAscii(text) ? text : Array.from(text);
+  // Every space is one UTF-16 unit.
   let start = 0;
-  let end = chars.length;
-  while (start < end && isSpace(chars[start] ?? "")) start++;
-  while (end > start && isSpace(chars[end - 1] ?? "")) end--;
-  return typeof chars === "string" ? chars.slice(start, end) : chars.slice(start, end).join("");
+  let end = text.length;
+  while (start < end && isSpace(text.charAt(start))) start++;
+  while (end > start && isSpace(text.charAt(end - 1))) end--;
+  if (start > 0 || end < text.length) spend((text.length - (end - start)) >>> 2);
+  return text.slice(start, end);
 }
 
 function trimChars(cutset: string, text: string): string {
@@ -121,8 +122,7 @@ function abbrevBoth(left: number, right: number, text: string): string {
 function deleteSpace(text: string): string {
   if (isAscii(text)) return text.replace(/[\t\n\v\f\r ]+/g, "");
   const bytes = toByteString(text);
-  let out = "";
-  for (const byte of bytes) if (!isSpace(byte)) out += byte;
+  const out = bytes.replace(/[\t\n\v\f\r \u0085\u00a0]+/g, "");
   return out.length === bytes.length ? text : out;
 }
 
@@ -195,7 +195,7 @@ const NO_ESCAPES = /^[ !#-[\]-~]*$/;
 
 function quoteText(value: Value): string {
   const text = textOf(value);
-  return NO_ESCAPES.test(text) ? `"${text}"` : quote(text);
+  return NO_ESCAPES.test(text) ? `"${text}"` : quote(text, false, spend);
 }
 
 function quoteEach(values: readonly Value[], each: (value: Value) => string): string {
