@@ -40,11 +40,11 @@ function quoteRune(code: number, quote: string, asciiOnly: boolean): string {
 const NOT_PLAIN = /["\\]|[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu;
 const NOT_PLAIN_ASCII = /["\\]|[^ -~]/gu;
 
-/** strconv.Quote, or QuoteToASCII. `pay` is called for each character that is escaped, with 1. */
+/** strconv.Quote, or QuoteToASCII. `pay` is called for each character that is escaped, some µs of work. */
 export function quote(text: string, asciiOnly = false, pay?: (steps: number) => void): string {
   const special = asciiOnly ? NOT_PLAIN_ASCII : NOT_PLAIN;
   const escaped = (char: string): string => {
-    pay?.(1);
+    pay?.(4);
     return quoteRune(char.codePointAt(0) ?? 0, '"', asciiOnly);
   };
   return `"${text.replace(special, escaped)}"`;

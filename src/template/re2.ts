@@ -169,6 +169,7 @@ function enginePattern(source: string, compiled: RE2JS): Pattern {
       if (!template.includes("$")) return replace(source, compiled, text, 0, () => template);
       names ??= namedGroups(source);
       const groupNames = names;
+      spend(template.length >>> 1);
       const pieces = parseReplacement(template);
       return replace(source, compiled, text, compiled.groupCount(), (found) => expand(pieces, groupNames, text, found));
     },

@@ -54,6 +54,11 @@ const FINDINGS: Readonly<Record<string, readonly Row[]>> = {
     ['{{ deepCopy (dict "a" .Related) }}', "rich", "map[a:<nil>]"],
     ["{{ deepCopy .Related }}", "rich", "nil"],
   ],
+  "bytes that are no UTF-8 belong to the word that goes on after them": [
+    ['{{ kebabcase "A\\ufffdB" }}|{{ snakecase "a.\\ufffd.b" }}', "rich", "a\ufffdb|a.\ufffd.b"],
+    ['{{ kebabcase "a\\xff" | len }} {{ kebabcase "\\xffAb" | len }} {{ kebabcase "\\xff" | len }}', "rich", "2 5 1"],
+    ['{{ snakecase "AB\\xffc" | len }} {{ snakecase "-\\xff-a" | len }}', "rich", "7 6"],
+  ],
   "the local zone of a process in UTC is UTC itself": [
     [
       '{{ (toDate "2006-01-02" "2024-02-29").GoString }}',

@@ -187,31 +187,65 @@ const isPunctuation = (char: string): boolean => PUNCTUATION.test(char);
 const isOther = (char: string): boolean =>
   !isConnector(char) && !isAlphabet(char) && !isNumber(char) && !isPunctuation(char);
 
+/** What xstrings takes for bytes that are no UTF-8, U+FFFD itself among them. */
+const isBroken = (char: string): boolean => runeOf(char) === "\ufffd";
+
+interface Step {
+  /** The next character that is one; `previous` where only broken ones are left. */
+  readonly char: string;
+  /** Where the text goes on after it: what is broken before it belongs to it. */
+  readonly next: number;
+}
+
+function stepAt(chars: readonly string[], at: number, previous: string): Step {
+  for (let index = at; index < chars.length; index++) {
+    const char = chars[index] ?? "";
+    if (!isBroken(char)) return { char, next: index + 1 };
+  }
+  return { char: previous, next: chars.length };
+}
+
 /** xstrings' idea of the word at `at`: "HTTPServer" is HTTP and Server. */
 function wordAt(chars: readonly string[], at: number): Word {
-  const first = chars[at];
-  if (first === undefined) return { kind: "none", chars: [] };
-  const take = (kind: WordKind, belongs: (char: string) => boolean): Word => {
-    let end = at + 1;
-    for (let char = chars[end]; char !== undefined && belongs(char); char = chars[++end]);
-    return { kind, chars: chars.slice(at, end) };
+  if (at >= chars.length) return { kind: "none", chars: [] };
+  const first = stepAt(chars, at, "\ufffd");
+  const word = (kind: WordKind, end: number): Word => ({ kind, chars: chars.slice(at, end) });
+  const take = (kind: WordKind, belongs: (char: string) => boolean, from: Step): Word => {
+    let last = from;
+    while (last.next < chars.length) {
+      const step = stepAt(chars, last.next, last.char);
+      if (!belongs(step.char)) break;
+      last = step;
+    }
+    return word(kind, last.next);
   };
-  if (isConnector(first)) return take("connector", isConnector);
-  if (isPunctuation(first)) return take("punctuation", isPunctuation);
-  if (isUpper(first)) {
-    const second = chars[at + 1];
-    if (second === undefined || !isUpper(second)) return take("upper", isSmall);
-    const capitals = take("upper", isUpper);
-    const after = chars[at + capitals.chars.length];
-    return after !== undefined && isAlphabet(after) ? { kind: "upper", chars: capitals.chars.slice(0, -1) } : capitals;
+  if (first.char === "\ufffd") return word("none", first.next);
+  if (isConnector(first.char)) return take("connector", isConnector, first);
+  if (isPunctuation(first.char)) return take("punctuation", isPunctuation, first);
+  if (isUpper(first.char)) {
+    if (first.next >= chars.length) return word("upper", first.next);
+    const second = stepAt(chars, first.next, first.char);
+    if (!isUpper(second.char)) {
+      return isAlphabet(second.char) ? take("upper", isSmall, second) : word("upper", first.next);
+    }
+    let before = first;
+    let last = second;
+    while (last.next < chars.length) {
+      const step = stepAt(chars, last.next, last.char);
+      // The last capital before small letters is the first letter of the next word.
+      if (!isUpper(step.char)) return word("upper", isAlphabet(step.char) ? before.next : last.next);
+      before = last;
+      last = step;
+    }
+    return word("upper", last.next);
   }
-  if (isAlphabet(first)) return take("letters", isSmall);
-  return isNumber(first) ? take("number", isNumber) : take("other", isOther);
+  if (isAlphabet(first.char)) return take("letters", isSmall, first);
+  return isNumber(first.char) ? take("number", isNumber, first) : take("other", isOther, first);
 }
 
 /** xstrings.ToSnakeCase and ToKebabCase. A number belongs to the word before it unless small letters follow it. */
 function joinWords(text: string, connector: string): string {
-  const chars = Array.from(text, runeOf);
+  const chars = Array.from(text);
   let at = 0;
   let out = "";
   let word: Word = { kind: "none", chars: [] };
@@ -221,7 +255,8 @@ function joinWords(text: string, connector: string): string {
   };
   const write = (one: Word): void => {
     if (one.kind !== "upper" && one.kind !== "connector") out += one.chars.join("");
-    else for (const char of one.chars) out += isConnector(char) ? connector : isUpper(char) ? toLower(char) : char;
+    else
+      for (const char of one.chars) out += isConnector(char) ? connector : isUpper(char) ? toLower(char) : runeOf(char);
   };
   const kind = (): WordKind => word.kind;
   const joins = (): boolean => kind() !== "connector" && kind() !== "punctuation";

@@ -67,6 +67,7 @@ const CAREFUL: readonly string[] = [
     "shuffle",
   ],
   ...["expandenv", "regexQuoteMeta", "wrap", "wrapWith", "must_date_modify", "date", "dateInZone", "date_in_zone"],
+  ...["duration", "atoi"],
   ...["b32enc", "b32dec", "b64dec", "decryptAES", "buildCustomCert", "urlParse", "toPrettyJson", "mustToPrettyJson"],
   ...[
     "date_modify",
