@@ -6,15 +6,9 @@ import type { Event } from "../src/event.ts";
 import { type Batch, defineSink } from "../src/sink.ts";
 import { avroEncoder } from "../src/wire/avro.ts";
 import { deliverEntries } from "../src/wire/entries.ts";
-import { openKafka } from "../src/wire/kafka.ts";
+import { MECHANISMS, openKafka } from "../src/wire/kafka.ts";
 import { tlsReader } from "../src/wire/tls.ts";
 
-const MECHANISMS = {
-  plain: "PLAIN",
-  sha256: "SCRAM-SHA-256",
-  sha512: "SCRAM-SHA-512",
-  oauthbearer: "OAUTHBEARER",
-} as const;
 const COUNT = 1_000;
 /** What a record costs beside key, value and headers, at most. @see https://kafka.apache.org/documentation/#record */
 const RECORD_BYTES = 70;

@@ -4,6 +4,14 @@ import { DeliveryError, REASONS, type Reason, type Refusal } from "../errors.ts"
 import { abortError, untilAborted } from "./abort.ts";
 import type { TlsMaterial } from "./tls.ts";
 
+/** The config's names of mechanisms, and the protocol's. */
+export const MECHANISMS = {
+  plain: "PLAIN",
+  sha256: "SCRAM-SHA-256",
+  sha512: "SCRAM-SHA-512",
+  oauthbearer: "OAUTHBEARER",
+} as const;
+
 export interface KafkaOptions {
   readonly brokers: readonly string[];
   readonly clientId: string;
@@ -11,7 +19,7 @@ export interface KafkaOptions {
   readonly compression: "none" | "gzip" | "snappy" | "lz4" | "zstd";
   readonly sasl:
     | {
-        readonly mechanism: "PLAIN" | "SCRAM-SHA-256" | "SCRAM-SHA-512" | "OAUTHBEARER";
+        readonly mechanism: (typeof MECHANISMS)[keyof typeof MECHANISMS];
         readonly username: string;
         /** Password or token; read for each connection. */
         readonly secret: () => string;
