@@ -15,6 +15,9 @@ z.config({ jitless: true });
 
 const TEMPLATE_GROUPS = ["env", "crypto", "eta"] as const satisfies readonly TemplateGroup[];
 
+/** The exporter's, so that a Petrel and an exporter which stands beside it exclude each other. */
+const LEASE = "kubernetes-event-exporter";
+
 const pattern = () => z.string().meta({ kind: "pattern" });
 
 const patterns = () => z.record(z.string(), pattern());
@@ -250,7 +253,12 @@ export const topSchema = z.strictObject({
   leaderElection: z
     .strictObject({
       enabled: z.boolean().default(false).describe("One of several replicas is active."),
-      leaderElectionID: z.string().default("kubernetes-event-exporter").describe("Name of the Lease."),
+      leaderElectionID: z
+        .string()
+        // As the exporter takes it.
+        .transform((name) => name || LEASE)
+        .prefault(LEASE)
+        .describe("Name of the Lease. It is in Petrel's own namespace."),
     })
     .prefault({})
     .describe("Not available yet: run one replica."),

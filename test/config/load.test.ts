@@ -47,6 +47,11 @@ test("an empty file is a config with the defaults", () => {
   });
 });
 
+test("a Lease without a name has the exporter's", () => {
+  const { config } = parse('leaderElection: { enabled: true, leaderElectionID: "" }\n');
+  expect(config?.leaderElection).toEqual({ enabled: true, leaderElectionID: "kubernetes-event-exporter" });
+});
+
 test("units become numbers, and rules and receivers know their place", () => {
   const { config } = parse(`namespace: one
 namespaces: two
