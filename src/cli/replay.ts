@@ -28,8 +28,8 @@ all of them have taken what is theirs. Nothing is asked of a cluster.
       --compat exporter  decide and render as kubernetes-event-exporter does
       --log-level LEVEL  warn; of what receivers say, on standard error
 
-FILE: events as JSON, one per line or one after another (kubectl --watch -o json), lists, dead letters
-of a file, or YAML (.yaml). FOLDER: a state folder; what its journal holds that is not delivered.
+FILE: events as JSON, one per line or one after another (kubectl --watch -o json), lists, a file of
+dead letters, or YAML (.yaml). FOLDER: a state folder; what its journal holds undelivered.
 An id that comes twice is delivered once. Ages are not minded.
 
 Exit code 1 when an event was left, refused or dropped, or something in FILE is none.

@@ -57,6 +57,7 @@ receivers:
 `,
   );
   return {
+    at: `http://127.0.0.1:${server.port}`,
     path,
     written: () =>
       readFileSync(`${path.slice(0, -5)}.json`, "utf8")
@@ -98,14 +99,14 @@ ${JSON.stringify(anEvent(1))}
   }, 30_000);
 
   test("what is refused for good, and what is no event, are told and fail it", async () => {
-    const { path } = aConfig("picky", (body) => (body.includes("message 2") ? 400 : 200));
+    const { path, at } = aConfig("picky", (body) => (body.includes("message 2") ? 400 : 200));
     const stdin = `${JSON.stringify(anEvent(1))}\nnonsense\n{"kind":"Pod"}\n${JSON.stringify(anEvent(2))}\n`;
     const { code, out, err } = await petrel(["replay", "-c", path, "--log-level", "disabled", "-"], { stdin });
     expect(code).toBe(1);
     expect(out).toBe(`2 events, 2 more could not be read, 0 went nowhere
   all   2 delivered
   hook  1 delivered, 1 refused
-hook refused u2.102: rejected: HTTP 400
+hook refused u2.102: rejected: POST ${at} answered 400: with no text
 `);
     expect(err).toBe(
       'petrel: standard input:2: not JSON: "nonsense"\npetrel: standard input:3: expected an event with metadata\n',
@@ -118,7 +119,7 @@ hook refused u2.102: rejected: HTTP 400
     const args = ["replay", "-c", path, "--log-level", "disabled", "--timeout", "200ms", "-"];
     const { code, out } = await petrel(args, { stdin });
     expect(code).toBe(1);
-    expect(out).toContain("  all   2 delivered\n  hook  0 delivered, 2 left (unavailable: HTTP 503");
+    expect(out).toContain("  all   2 delivered\n  hook  0 delivered, 2 left (unavailable: POST ");
   });
 
   test("what a journal holds that is not delivered, with what was looked up", async () => {
@@ -157,9 +158,9 @@ receivers
   (nobody)  1
 
 rules that matched
-  line 4: drop           1
-  line 6: match → all    2
-  line 9: match → hook   1
+  line 4: drop          1
+  line 6: match → all   2
+  line 9: match → hook  1
 `);
     expect(() => readFileSync(join(folder, "dry.json"))).toThrow();
   });
