@@ -4,7 +4,7 @@ import { type KafkaMessage, kafkaMessage } from "../src/cloudevents.ts";
 import { ConfigError } from "../src/errors.ts";
 import type { Event } from "../src/event.ts";
 import { type Batch, defineSink } from "../src/sink.ts";
-import { avroEncoder } from "../src/wire/avro.ts";
+import { avroEncoder, avroSettings } from "../src/wire/avro.ts";
 import { deliverEntries } from "../src/wire/entries.ts";
 import { MECHANISMS, openKafka } from "../src/wire/kafka.ts";
 import { tlsReader } from "../src/wire/tls.ts";
@@ -56,20 +56,7 @@ export default defineSink({
         })
         .optional()
         .describe("Authentication."),
-      avro: field
-        .object({
-          schemaID: field
-            .text()
-            .regex(/^(?:[0-9a-fA-F]{32})?$/, "expected 32 hexadecimal digits")
-            .default("")
-            .describe("Id of the schema; its 16 bytes go before each event, after a zero byte. Empty: no Avro."),
-          schema: field
-            .text()
-            .default("")
-            .describe("The schema, as JSON. Of a union's types no two may look alike in JSON."),
-        })
-        .optional()
-        .describe("Send events in Avro; with a layout it is not used."),
+      avro: avroSettings(field).optional().describe("Send events in Avro; with a layout it is not used."),
     }),
   example: { brokers: ["kafka-0:9092", "kafka-1:9092"], topic: "kubernetes-events", compressionCodec: "zstd" },
   batch: { count: COUNT, bytes: 4 * 1024 * 1024, eventBytes: 1_000_000 },

@@ -1,10 +1,19 @@
 /** Events in Avro, as kubernetes-event-exporter encodes them: by linkedin/goavro from "standard JSON". */
+import type { Fields } from "../config/fields.ts";
 import { ConfigError, DeliveryError } from "../errors.ts";
 
-export interface AvroSettings {
-  /** 32 hexadecimal digits. */
+export const avroSettings = (field: Fields) =>
+  field.object({
+    schemaID: field
+      .text()
+      .regex(/^(?:[0-9a-fA-F]{32})?$/, "expected 32 hexadecimal digits")
+      .default("")
+      .describe("Id of the schema; its 16 bytes go before each event, after a zero byte. Empty: no Avro."),
+    schema: field.text().default("").describe("The schema, as JSON. Of a union's types no two may look alike in JSON."),
+  });
+
+interface Avro {
   readonly schemaID: string;
-  /** JSON of a schema. */
   readonly schema: string;
 }
 
@@ -15,7 +24,7 @@ const EXCERPT = 256;
  * whose ids have 4), then the event. Keys that the schema has not are left out, where goavro refused the event. Throws
  * ConfigError for a schema that is none; the result throws DeliveryError("rejected") for an event that does not fit.
  */
-export async function avroEncoder({ schemaID, schema }: AvroSettings): Promise<(json: string) => Buffer> {
+export async function avroEncoder({ schemaID, schema }: Avro): Promise<(json: string) => Buffer> {
   const { Type } = await import("avsc");
   const header = Buffer.concat([Buffer.alloc(1), Buffer.from(schemaID, "hex")]);
   let type: { toBuffer(value: unknown): Buffer };
