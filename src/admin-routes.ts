@@ -46,7 +46,17 @@ async function route(request: Request, host: AdminHost): Promise<Response> {
   }
   if (at("api", "v1", "schemas")) {
     allow(request, "GET");
-    return json(`{"config":${(await host.schema()).trimEnd()}}`);
+    const { schemas } = await import("./friendly/schema.ts");
+    return json(`{"config":${(await host.schema()).trimEnd()},"types":${JSON.stringify(schemas())}}`);
+  }
+  if (at("api", "v1", "schemas", parts[3] ?? "")) {
+    allow(request, "GET");
+    const { schemas } = await import("./friendly/schema.ts");
+    const types = schemas();
+    const type = parts[3] ?? "";
+    const schema = Object.hasOwn(types, type) ? types[type] : undefined;
+    if (schema === undefined) throw new BadRequest(404, `there is no type ${type.slice(0, 200)}`);
+    return json(schema);
   }
   if (parts[0] === "api" && parts[1] === "v1" && parts[2] === "dead-letters") {
     const petrel = host.petrel();

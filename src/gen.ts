@@ -4,6 +4,9 @@ import { join } from "node:path";
 import { loadSinks } from "../sinks/index.ts";
 import { configJsonSchema } from "./config/json-schema.ts";
 import { type About, configsReadme, sinksReadme, sinksTable } from "./docs.ts";
+import { declarations } from "./friendly/declarations.ts";
+import { schemasReadme } from "./friendly/docs.ts";
+import { schemas } from "./friendly/schema.ts";
 
 const BEGIN = "<!-- sinks:begin -->\n";
 const END = "<!-- sinks:end -->";
@@ -11,14 +14,18 @@ const END = "<!-- sinks:end -->";
 /** Every generated file, by its path from the root of the repository. */
 export async function generate(root: string): Promise<Map<string, string>> {
   const sinks = await loadSinks();
-  const files = new Map([
+  const files = new Map<string, string>([
     ["configs/schema.json", `${JSON.stringify(configJsonSchema(sinks), null, 2)}\n`],
     ["configs/README.md", configsReadme(examples(join(root, "configs")))],
     [
       "sinks/README.md",
       sinksReadme(await Promise.all(sinks.map(async (sink) => ({ sink, about: await aboutOf(sink.name) })))),
     ],
+    ["configs/schemas/README.md", schemasReadme()],
+    ["configs/schemas/index.d.ts", declarations()],
   ]);
+  for (const [type, schema] of Object.entries(schemas()))
+    files.set(`configs/schemas/${type}.json`, `${JSON.stringify(schema, null, 2)}\n`);
   const readme = join(root, "README.md");
   if (existsSync(readme)) {
     const text = readFileSync(readme, "utf8");

@@ -127,7 +127,16 @@ test("a reload is there when it can be done, and says why not when it was not", 
 });
 
 test("schemas", async () => {
-  expect(await anAdmin().ask("GET", "/api/v1/schemas")).toEqual({ status: 200, body: { config: { title: "Petrel" } } });
+  const { ask } = anAdmin();
+  const type = "Kubernetes.Workloads.Pod.V1.CrashLoopBackOff";
+  const schema = { $id: `urn:petrel:schema:${type}`, title: type };
+  expect(await ask("GET", "/api/v1/schemas")).toMatchObject({
+    status: 200,
+    body: { config: { title: "Petrel" }, types: { [type]: schema } },
+  });
+  expect(await ask("GET", `/api/v1/schemas/${type}`)).toMatchObject({ status: 200, body: schema });
+  for (const absent of ["constructor", "", "%zz", "a/b"])
+    expect((await ask("GET", `/api/v1/schemas/${absent}`)).status).toBe(404);
 });
 
 test("status tells of receivers, watches and what waits", async () => {

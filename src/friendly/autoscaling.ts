@@ -8,6 +8,7 @@ const DEPLOYMENT_SOURCE = "kubernetes pkg/controller/deployment/sync.go";
 
 function deployment(event: "ScaleIn" | "ScaleOut", direction: "up" | "down"): Definition {
   const sample = `Scaled ${direction} replica set web-7d4b9c`;
+  const [before, after] = direction === "up" ? [1, 3] : [3, 1];
   const begin = `Scaled ${direction} replica set <replicaSet.name>`;
   return define(`Kubernetes.Autoscaling.Deployment.V1.${event}`, {
     summary: `A deployment gave one of its replica sets ${direction === "up" ? "more" : "fewer"} pods.`,
@@ -25,9 +26,9 @@ function deployment(event: "ScaleIn" | "ScaleOut", direction: "up" | "down"): De
         reason: "ScalingReplicaSet",
         source: DEPLOYMENT_SOURCE,
         wordings: [
-          worded(`${begin} from <replicas.old> to <replicas.new>`, "1.32–1.36", `${sample} from 1 to 3`),
-          worded(`${begin} to <replicas.new> from <replicas.old>`, "1.25–1.31", `${sample} to 3 from 1`),
-          worded(`${begin} to <replicas.new>`, "1.10–1.31", `${sample} to 3`),
+          worded(`${begin} from <replicas.old> to <replicas.new>`, "1.32–1.36", `${sample} from ${before} to ${after}`),
+          worded(`${begin} to <replicas.new> from <replicas.old>`, "1.25–1.31", `${sample} to ${after} from ${before}`),
+          worded(`${begin} to <replicas.new>`, "1.10–1.31", `${sample} to ${after}`),
         ],
       },
     ],
