@@ -10,6 +10,7 @@ const SINKS: Readonly<Record<string, Load>> = {
   bigquery: () => import("./bigquery.ts"),
   elasticsearch: () => import("./elasticsearch.ts"),
   eventbridge: () => import("./eventbridge.ts"),
+  eventgrid: () => import("./eventgrid.ts"),
   file: () => import("./file.ts"),
   firehose: () => import("./firehose.ts"),
   gotify: () => import("./gotify.ts"),

@@ -10,7 +10,7 @@ export interface ConnectionSettings {
 }
 
 /** The client of one receiver. Throws ConfigError for TLS settings that cannot be. */
-export function openHttp({ tls, proxy }: ConnectionSettings, context: SinkContext): Http {
+export function openHttp({ tls, proxy }: ConnectionSettings, context: Pick<SinkContext, "log" | "secret">): Http {
   if (tls?.insecureSkipVerify) context.log.warn("certificates are not verified: tls.insecureSkipVerify is set");
   const through = proxy === undefined ? undefined : context.secret(proxy);
   return createHttp({ tls, proxy: through && (() => through.reveal()) });
