@@ -1,9 +1,17 @@
 /** `bun run soak NAME`: long runs against the real thing, whose findings become test cases. */
+import { soakSinks } from "./soak-sinks.ts";
 import { soakTemplates } from "./soak-templates.ts";
 
-const SOAKS: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = { templates: soakTemplates };
+const SOAKS: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = {
+  sinks: soakSinks,
+  templates: soakTemplates,
+};
 
-const HELP = `bun run soak templates [--count N] [--seed N] [--write] [--findings FILE]
+const HELP = `bun run soak sinks [NAME…] [--count N] [--write]
+    memory of each sink over many deliveries.
+    --count     how many; default 50,000
+    --write     put the report into test/bench/soak-sinks.md
+bun run soak templates [--count N] [--seed N] [--write] [--findings FILE]
     random templates through Petrel and through real Go: equal output, or the same kind of error.
     --count     how many; default 100,000
     --seed      the same seed, the same templates; default 1
