@@ -49,10 +49,13 @@ export function staticParts(): Promise<Part>[] {
   ];
 }
 
+/** The oracle of the chaos tests is pure, and is itself tested. */
+const SLOW = /^test\/(e2e\/|chaos\/(?!oracle)|build\.test)/;
+
 /** Test files by tier: `unit` needs nothing, `slow` needs the executable or real components. */
 export function testFiles(tier: "unit" | "slow"): string[] {
   const files = [...new Bun.Glob("test/**/*.test.ts").scanSync({ cwd: ROOT })].sort();
-  return files.filter((file) => (file.startsWith("test/e2e/") || file === "test/build.test.ts") === (tier === "slow"));
+  return files.filter((file) => SLOW.test(file) === (tier === "slow"));
 }
 
 /** Reads the counts of a JUnit report, and the names of the tests that were skipped. */

@@ -1,0 +1,76 @@
+/** Petrel ends, in whatever way, and begins again: the executable, with a journal, under load. */
+
+import { expect, test } from "bun:test";
+import { statSync } from "node:fs";
+import { join } from "node:path";
+import { expectExactlyOnce, expectKept } from "./expectations.ts";
+import { JOURNAL } from "./setups.ts";
+import { createWorld, type Instance } from "./world.ts";
+
+/** Resolves when the journal is being written, or after that time: where a kill is most likely to cut a commit in two. */
+async function nextWrite({ folder }: Instance, ms: number): Promise<void> {
+  const file = join(folder, "state/journal.db-wal");
+  const at = (): number => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  const before = at();
+  const deadline = performance.now() + ms;
+  while (at() === before && performance.now() < deadline) await new Promise((resolve) => setImmediate(resolve));
+}
+
+test("thirty kills, half of them while the journal is written: nothing lost, repeats only of what no commit knew", async () => {
+  await using world = await createWorld({ seed: 11, setup: JOURNAL });
+  const petrel = world.instance();
+  await petrel.start();
+  const stop = world.load(150);
+  for (let kill = 0; kill < 30; kill++) {
+    await Bun.sleep(world.random.int(0, 400));
+    if (kill % 2 === 0) await nextWrite(petrel, 500);
+    await petrel.kill();
+    await petrel.start({ wait: kill % 3 !== 0 });
+  }
+  await Bun.sleep(500);
+  stop();
+  await world.settle(20_000);
+  expect(await petrel.stop()).toBe(0);
+  const { receivers } = expectKept(world);
+  for (const { afterEnd } of receivers) expect(afterEnd / 30).toBeLessThan(150 * 0.25);
+}, 120_000);
+
+test("restarts in good order under load: nothing lost, nothing twice", async () => {
+  await using world = await createWorld({ seed: 12, setup: JOURNAL });
+  const petrel = world.instance();
+  await petrel.start();
+  const stop = world.load(200);
+  for (let restart = 0; restart < 5; restart++) {
+    await Bun.sleep(world.random.int(300, 900));
+    expect(await petrel.stop()).toBe(0);
+    await Bun.sleep(world.random.int(0, 500));
+    await petrel.start();
+  }
+  stop();
+  await world.settle(20_000);
+  expect(await petrel.stop()).toBe(0);
+  expectExactlyOnce(world);
+}, 60_000);
+
+test("stopped and continued: what was under way is counted as ambiguous, nothing is lost", async () => {
+  await using world = await createWorld({ seed: 13, setup: JOURNAL });
+  const petrel = world.instance();
+  await petrel.start();
+  const stop = world.load(200);
+  for (let round = 0; round < 4; round++) {
+    await Bun.sleep(world.random.int(200, 600));
+    petrel.process.freeze();
+    await Bun.sleep(world.random.pick([100, 1_000, 2_500]));
+    petrel.process.thaw();
+  }
+  // Frozen to death: nothing of what was under way is known.
+  await Bun.sleep(300);
+  petrel.process.freeze();
+  await Bun.sleep(2_000);
+  await petrel.kill();
+  await petrel.start();
+  stop();
+  await world.settle(20_000);
+  expect(await petrel.stop()).toBe(0);
+  expectKept(world);
+}, 60_000);

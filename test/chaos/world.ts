@@ -1,0 +1,383 @@
+/** A simulated cluster, receivers, and the real executable between them; everything that happens is on record. */
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type ApiServer, createApiServer } from "../../src/demo/api-server.ts";
+import { EXECUTABLE } from "../e2e/executable.ts";
+import { type Random, seeded } from "../pipeline/virtual-time.ts";
+import { type FarEnd, openFarEnd, type Shape } from "./far-end.ts";
+import { type Link, openLink } from "./link.ts";
+import { judge, obligations, type Verdict } from "./oracle.ts";
+import { type ChaosProcess, startChaosProcess } from "./process.ts";
+import type { Setup } from "./setups.ts";
+import type { Gap, Removal, State, Story } from "./story.ts";
+
+export interface ReceiverPlan {
+  readonly name: string;
+  readonly shape: Shape;
+  readonly more?: Record<string, unknown>;
+  readonly sink?: Record<string, unknown>;
+  readonly slowMs?: number;
+}
+
+export const THREE: readonly ReceiverPlan[] = [
+  { name: "single", shape: "single" },
+  { name: "lines", shape: "lines" },
+  { name: "bulk", shape: "bulk" },
+];
+
+export interface WorldOptions {
+  readonly seed: number;
+  readonly setup: Setup;
+  readonly receivers?: readonly ReceiverPlan[];
+  /** Objects that events are about. */
+  readonly objects?: number;
+  /** Of deliveries, in milliseconds. */
+  readonly timeoutMs?: number;
+  /** Keys of the config's top level. */
+  readonly config?: Record<string, unknown>;
+  readonly env?: Readonly<Record<string, string>>;
+  /** In front of the executable. */
+  readonly command?: readonly string[];
+}
+
+/** One Petrel and those that follow it on the same state: `a` and `b` where there are two at a time. */
+export interface Instance {
+  readonly name: string;
+  readonly folder: string;
+  readonly link: Link;
+  /** The newest process. */
+  readonly process: ChaosProcess;
+  readonly running: boolean;
+  start(options?: { readonly wait?: boolean }): Promise<ChaosProcess>;
+  kill(): Promise<void>;
+  stop(): Promise<number>;
+  /** What is acknowledged, and told, from now on may not get on record, until this is called with false. */
+  unrecorded(on: boolean): void;
+  /** Writes the config anew; a reload is up to the caller. */
+  configure(changes: Record<string, unknown>): void;
+  /** Writes something that is no config. */
+  spoil(text: string): void;
+}
+
+export interface World extends AsyncDisposable {
+  readonly random: Random;
+  readonly api: ApiServer;
+  readonly folder: string;
+  readonly ends: readonly FarEnd[];
+  end(name: string): FarEnd;
+  instance(name?: string): Instance;
+  /** Writes events at this rate until the returned function is called. */
+  load(perSecond: number): () => void;
+  /** Writes this many now. */
+  write(count: number): void;
+  readonly written: number;
+  /** Open watches bring nothing from now on, until they are opened anew. */
+  mute(): void;
+  /** What a list stands in for from now on is unheard: see {@link Gap}. */
+  now(): number;
+  /** Resolves when every receiver (but those named) has every obligation, or after that time. */
+  settle(ms: number, but?: readonly string[]): Promise<boolean>;
+  story(): Story;
+  verdict(): Verdict;
+}
+
+const SAMPLE_MS = 100;
+/** What was told longer ago than this before a watch broke has been heard. */
+const HEARD_MS = 1_000;
+
+interface Sample {
+  readonly at: number;
+  readonly version: number;
+}
+
+export async function createWorld(options: WorldOptions): Promise<World> {
+  if (!existsSync(EXECUTABLE)) throw new Error(`no executable at ${EXECUTABLE}: bun run build`);
+  const { setup, timeoutMs = 1_500 } = options;
+  const random = seeded(options.seed);
+  const now = (): number => performance.now();
+  const folder = mkdtempSync(join(tmpdir(), "petrel-chaos-"));
+  const api = await createApiServer();
+  const plans = options.receivers ?? THREE;
+  const ends = await Promise.all(plans.map((plan) => openFarEnd({ ...plan, timeoutMs, now })));
+  const instances = new Map<string, Instance & { close(): Promise<void>; heard(): boolean }>();
+  const processes: ChaosProcess[] = [];
+  const states: State[] = [];
+  const removals: Removal[] = [];
+  const gaps: Gap[] = [];
+
+  // What was told ------------------------------------------------------------------------------------------------
+
+  /** Versions that were told to a Petrel that listened, where one did; runs of samples that ended are closed. */
+  let runs: Sample[][] = [[]];
+  let muted = false;
+  let lostSince: number | undefined;
+  const sampler = setInterval(() => {
+    const healthy = !muted && api.watches > 0 && [...instances.values()].some((one) => one.heard());
+    const last = runs.at(-1);
+    if (healthy) last?.push({ at: now(), version: api.version });
+    else if (last && last.length > 0) runs.push([]);
+    if (runs.length > 100) runs = runs.slice(-50);
+  }, SAMPLE_MS);
+
+  function heardUntil(): number {
+    for (const run of [...runs].reverse()) {
+      const end = run.at(-1)?.at ?? 0;
+      const sure = run.findLast(({ at }) => at <= end - HEARD_MS);
+      if (sure) return Math.min(sure.version, lostSince ?? Number.POSITIVE_INFINITY);
+    }
+    return 0;
+  }
+
+  /** The list stands in for what its process has not heard; without a log on record that is all before the process. */
+  function listed(): void {
+    gaps.push({ from: setup.keepsLog ? heardUntil() : 0, to: api.version });
+  }
+
+  api.intercept(({ path, query }) => {
+    if (!path.endsWith("/events")) return undefined;
+    if (query.watch !== undefined) {
+      if (Number(query.timeoutSeconds ?? 0) > 60) muted = false;
+    } else if (query.limit !== "1" && query.continue === undefined) listed();
+    return undefined;
+  });
+
+  // What is written ----------------------------------------------------------------------------------------------
+
+  const objects = Array.from({ length: options.objects ?? 40 }, (_, index) => ({
+    kind: "Pod",
+    apiVersion: "v1",
+    namespace: `ns-${index % 3}`,
+    name: `pod-${index}`,
+    uid: `pod-${options.seed}-${index}`,
+  }));
+  const live: { name: string; namespace: string; object: (typeof objects)[number]; count: number }[] = [];
+  let serial = 0;
+
+  function writeOne(): void {
+    const dice = random.next();
+    const stamp = `${new Date().toISOString().slice(0, 19)}Z`;
+    if (live.length > 400 || (dice < 0.03 && live.length > 20)) {
+      const [gone] = live.splice(random.int(0, live.length - 1), 1);
+      if (gone) {
+        const uid = api.update(gone.namespace, gone.name, {}).event.metadata.uid ?? "";
+        // The update before it was one more state.
+        states.push({ id: `${uid}.${api.version}`, uid, object: gone.object.uid, version: api.version });
+        api.remove(gone.namespace, gone.name);
+        removals.push({ uid, version: api.version });
+        return;
+      }
+    }
+    let one = dice < 0.35 ? live[random.int(0, Math.max(0, live.length - 1))] : undefined;
+    if (!one) {
+      const object = random.pick(objects);
+      one = { name: `${object.name}.${++serial}`, namespace: object.namespace, object, count: 0 };
+      live.push(one);
+    }
+    one.count++;
+    const { event, version } = api.put({
+      metadata: { name: one.name, namespace: one.namespace },
+      involvedObject: one.object,
+      reason: "BackOff",
+      message: `restarting, ${one.count} so far`,
+      type: "Warning",
+      count: one.count,
+      firstTimestamp: stamp,
+      lastTimestamp: stamp,
+      source: { component: "kubelet", host: "node-1" },
+    });
+    const uid = event.metadata.uid ?? "";
+    states.push({ id: `${uid}.${version}`, uid, object: one.object.uid, version });
+  }
+
+  // Instances ----------------------------------------------------------------------------------------------------
+
+  async function openInstance(name: string): Promise<Instance & { close(): Promise<void>; heard(): boolean }> {
+    const own = join(folder, name);
+    mkdirSync(own);
+    const link = await openLink(Number(new URL(api.url).port));
+    const file = join(own, "petrel.yaml");
+    writeFileSync(join(own, "kubeconfig"), kubeconfig(link.url));
+    let current: ChaosProcess | undefined;
+    let changes: Record<string, unknown> = {};
+    let unrecordedSince: number | undefined;
+    let upright = true;
+
+    const config = (life: number): Record<string, unknown> => ({
+      logLevel: "info",
+      omitLookup: true,
+      maxEventAgeSeconds: 3_600,
+      shutdownTimeout: "5s",
+      route: { match: ends.map((end) => ({ receiver: end.name })) },
+      receivers: ends.map((end) => end.receiver(life)),
+      ...setup.config(own),
+      ...options.config,
+      ...changes,
+    });
+    const write = (): void => writeFileSync(file, JSON.stringify(config(processes.length), null, 2));
+    const recordedUntil = (): number => {
+      if (setup.recordMs === undefined) return 0;
+      return Math.min(now(), unrecordedSince ?? Number.POSITIVE_INFINITY) - setup.recordMs;
+    };
+    const the = (): ChaosProcess => {
+      if (!current) throw new Error(`${name} was never started`);
+      return current;
+    };
+    return {
+      name,
+      folder: own,
+      link: {
+        ...link,
+        up(on) {
+          upright = on;
+          link.up(on);
+        },
+        partition(on) {
+          upright = !on;
+          link.partition(on);
+        },
+        freeze() {
+          muted = true;
+          link.freeze();
+        },
+      },
+      get process() {
+        return the();
+      },
+      get running() {
+        return current?.running === true;
+      },
+      heard: () => current?.running === true && upright,
+      async start({ wait = true } = {}) {
+        const number = processes.length + 1;
+        current = await startProcess(number);
+        if (wait) await current.ready();
+        return current;
+      },
+      async kill() {
+        await the().kill(recordedUntil());
+      },
+      stop: () => the().stop(),
+      unrecorded(on) {
+        if (on) {
+          unrecordedSince ??= now();
+          lostSince ??= heardUntil();
+        } else {
+          unrecordedSince = undefined;
+          lostSince = undefined;
+        }
+      },
+      configure(more) {
+        changes = { ...changes, ...more };
+        write();
+      },
+      spoil: (text) => writeFileSync(file, text),
+      async close() {
+        if (current?.running) await current.kill(0);
+        await link.close();
+      },
+    };
+
+    async function startProcess(number: number): Promise<ChaosProcess> {
+      writeFileSync(file, JSON.stringify(config(number), null, 2));
+      const started = await startChaosProcess({
+        number,
+        folder: own,
+        config: file,
+        kubeconfig: join(own, "kubeconfig"),
+        receivers: plans.map((plan) => plan.name),
+        now,
+        ...(options.env && { env: options.env }),
+        ...(options.command && { command: options.command }),
+      });
+      processes.push(started);
+      return started;
+    }
+  }
+  instances.set("a", await openInstance("a"));
+  instances.set("b", await openInstance("b"));
+
+  const story = (): Story => ({
+    receivers: plans.map((plan) => plan.name),
+    states,
+    removals,
+    gaps,
+    attempts: ends.flatMap((end) => end.attempts),
+    lives: processes.map((one) => one.life()),
+    counts: processes.flatMap((one) => one.counted()),
+    timeoutMs,
+  });
+  const loads = new Set<ReturnType<typeof setInterval>>();
+
+  return {
+    random,
+    api,
+    folder,
+    ends,
+    end(name) {
+      const found = ends.find((one) => one.name === name);
+      if (!found) throw new Error(`no receiver ${name}`);
+      return found;
+    },
+    instance(name = "a") {
+      const found = instances.get(name);
+      if (!found) throw new Error(`no instance ${name}`);
+      return found;
+    },
+    load(perSecond) {
+      const begun = now();
+      let done = 0;
+      const timer = setInterval(() => {
+        const due = Math.floor(((now() - begun) / 1_000) * perSecond);
+        for (; done < due; done++) writeOne();
+      }, 5);
+      loads.add(timer);
+      return () => {
+        clearInterval(timer);
+        loads.delete(timer);
+      };
+    },
+    write(count) {
+      for (let index = 0; index < count; index++) writeOne();
+    },
+    get written() {
+      return states.length;
+    },
+    mute() {
+      muted = true;
+      api.freeze();
+    },
+    now,
+    async settle(ms, but = []) {
+      const deadline = now() + ms;
+      for (;;) {
+        const owed = obligations({ states, removals, gaps });
+        const lacking = ends.some((end) => !but.includes(end.name) && owed.some(({ id }) => !end.kept.has(id)));
+        if (!lacking) return true;
+        if (now() > deadline) return false;
+        await Bun.sleep(100);
+      }
+    },
+    story,
+    verdict: () => judge(story()),
+    async [Symbol.asyncDispose]() {
+      clearInterval(sampler);
+      for (const timer of loads) clearInterval(timer);
+      for (const one of instances.values()) await one.close();
+      for (const end of ends) await end.close();
+      await api.stop();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function kubeconfig(server: string): string {
+  return JSON.stringify({
+    apiVersion: "v1",
+    kind: "Config",
+    clusters: [{ name: "c", cluster: { server } }],
+    users: [{ name: "u", user: {} }],
+    contexts: [{ name: "x", context: { cluster: "c", user: "u" } }],
+    "current-context": "x",
+  });
+}
