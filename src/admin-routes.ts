@@ -1,7 +1,8 @@
 /** What the admin port answers. JSON only; what is wrong with a request is told in `error`. */
 import { type AdminHost, json } from "./admin-host.ts";
 import type { Petrel } from "./petrel.ts";
-import type { DeadLetterOffice, Sent } from "./pipeline/dead-letter-office.ts";
+import type { DeadLetterOffice } from "./pipeline/dead-letter-office.ts";
+import { replayLetters } from "./pipeline/dead-letter-replay.ts";
 import { shownLetter } from "./pipeline/dead-letters.ts";
 import { commit, version } from "./version.ts";
 
@@ -9,10 +10,6 @@ import { commit, version } from "./version.ts";
 const MAX_LETTERS = 1_000;
 const DEFAULT_LETTERS = 100;
 const MAX_BYTES = 4 * 1024 * 1024;
-/** How long a request waits for receivers that it sends dead letters to. */
-const REPLAY_MS = 20_000;
-/** Letters of one request that are on their way at once. */
-const AT_ONCE = 64;
 
 class BadRequest extends Error {
   readonly status: number;
@@ -116,14 +113,14 @@ async function deadLetters(
   }
   if (first === "replay" && second === undefined) {
     allow(request, "POST");
-    return json(await replay(await wanted(request, office), office));
+    return json(await replayLetters(await wanted(request, office), office));
   }
   const id = /^\d{1,15}$/.test(first) ? Number(first) : Number.NaN;
   const letter = Number.isNaN(id) ? undefined : office.letters.get(id);
   if (letter === undefined) throw new BadRequest(404, `there is no dead letter ${first.slice(0, 40)}`);
   if (second === "replay") {
     allow(request, "POST");
-    return json(await replay([id], office));
+    return json(await replayLetters([id], office));
   }
   if (second !== undefined) throw new BadRequest(404, "there is nothing there");
   allow(request, "GET", "DELETE");
@@ -183,44 +180,6 @@ async function wanted(request: Request, { letters }: DeadLetterOffice): Promise<
     return letters.list({ receiver: whose, limit: MAX_LETTERS }).map(({ id }) => id);
   }
   throw new BadRequest(400, `expected {"ids": […]} (${MAX_LETTERS} at most), {"receiver": NAME} or {"all": true}`);
-}
-
-/**
- * Sends them in their order, and says what became of each within 20 s; what is still on its way then is `waiting`, and
- * goes on by itself.
- */
-async function replay(ids: readonly number[], office: DeadLetterOffice): Promise<object> {
-  const outcome: Record<string, Sent> = {};
-  const until = performance.now() + REPLAY_MS;
-  let next = 0;
-  const work = async (): Promise<void> => {
-    while (next < ids.length && performance.now() < until) {
-      const id = ids[next++] ?? -1;
-      outcome[id] = "waiting";
-      outcome[id] = await office.send(id);
-    }
-  };
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, REPLAY_MS);
-  });
-  await Promise.race([Promise.all(Array.from({ length: AT_ONCE }, work)), late]);
-  clearTimeout(timer);
-  const results = ids.map((id) => ({ id, outcome: outcome[id] ?? "waiting", ...refusal(id, outcome[id], office) }));
-  const of = (what: Sent) => results.filter((result) => result.outcome === what).length;
-  return {
-    delivered: of("delivered"),
-    refused: of("refused"),
-    waiting: of("waiting"),
-    missing: of("gone") + of("no-receiver"),
-    left: office.letters.count,
-    results,
-  };
-}
-
-function refusal(id: number, sent: Sent | undefined, { letters }: DeadLetterOffice): object {
-  const letter = sent === "refused" ? letters.get(id) : undefined;
-  return letter ? { reason: letter.reason, message: letter.message } : {};
 }
 
 function allow(request: Request, ...methods: readonly string[]): void {

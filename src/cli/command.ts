@@ -44,6 +44,7 @@ export const COMMANDS: Readonly<Record<string, Load>> = {
   template: () => import("./template.ts"),
   test: () => import("./test.ts"),
   replay: () => import("./replay.ts"),
+  dlq: () => import("./dlq.ts"),
   demo: () => import("./demo.ts"),
   schema: () => import("./schema.ts"),
   sinks: () => import("./sinks.ts"),

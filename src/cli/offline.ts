@@ -4,6 +4,7 @@ import type { Config } from "../config/types.ts";
 import { eventTemplates } from "../event-template/compiler.ts";
 import type { Logger } from "../logger.ts";
 import { createMetrics } from "../metrics.ts";
+import type { DeadLetters } from "../pipeline/dead-letters.ts";
 import { createMeters, type Meters } from "../pipeline/meters.ts";
 import { createPipeline, type Pipeline } from "../pipeline/pipeline.ts";
 import type { Io } from "./command.ts";
@@ -14,7 +15,7 @@ export interface Offline {
 }
 
 /** Nothing is looked up: events come with what was known of their objects, or without. */
-export async function openOffline(config: Config, logger: Logger, io: Io): Promise<Offline> {
+export async function openOffline(config: Config, logger: Logger, io: Io, deadLetters?: DeadLetters): Promise<Offline> {
   const meters = createMeters(createMetrics());
   const pipeline = await createPipeline({
     config: { ...config, omitLookup: true },
@@ -24,6 +25,7 @@ export async function openOffline(config: Config, logger: Logger, io: Io): Promi
     meters,
     env: io.env,
     lookup: () => undefined,
+    deadLetters,
     now: () => performance.timeOrigin + performance.now(),
     random: Math.random,
   });

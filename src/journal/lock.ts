@@ -40,7 +40,8 @@ export async function lockFolder(
   }
 }
 
-function tryLock(path: string): Lock | undefined {
+/** Undefined: another petrel holds it. @throws JournalError when it cannot be locked at all. */
+export function tryLock(path: string): Lock | undefined {
   // A database of its own: its lock keeps nobody from reading the journal beside a running petrel.
   const file = join(path, "lock");
   let db: Database | undefined;
