@@ -73,6 +73,8 @@ function status(host: AdminHost): object {
     events = 0,
     bytes = 0,
     deadLetters = { count: 0, bytes: 0 },
+    leader,
+    checkpoint,
   } = petrel?.status() ?? {};
   return {
     version,
@@ -85,12 +87,9 @@ function status(host: AdminHost): object {
     unhealthy: petrel?.unhealthy() ?? null,
     buffer: { events, bytes },
     deadLetters,
-    receivers: receivers.map(({ positions, lastError = null, ...receiver }) => ({
-      ...receiver,
-      lastError,
-      // By watch: all is done with up to `high`, but what `open` lists.
-      positions: Object.fromEntries(positions),
-    })),
+    leader: leader ?? null,
+    checkpoint: checkpoint ?? null,
+    receivers: receivers.map(({ lastError = null, ...receiver }) => ({ ...receiver, lastError })),
     watches: watches.map(({ lastByteAt, lastError = null, ...watch }) => ({
       ...watch,
       lastByteAt: time(lastByteAt),

@@ -1,4 +1,4 @@
-/** One running Petrel: credentials, journal, watches, pipeline; and the truth about its health. */
+/** One running Petrel: credentials, journal, election, watches, pipeline; and the truth about its health. */
 import type { Config } from "./config/types.ts";
 import type { Journal } from "./journal/journal.ts";
 import { createApiClient } from "./kube/client.ts";
@@ -11,10 +11,10 @@ import type { CompileTemplate } from "./payload.ts";
 import type { DeadLetterOffice } from "./pipeline/dead-letter-office.ts";
 import type { DeadLetters } from "./pipeline/dead-letters.ts";
 import { createMeters, registerBuffer, registerExporterMetrics, registerReceiver } from "./pipeline/meters.ts";
-import { createPipeline, type PipelineStatus } from "./pipeline/pipeline.ts";
+import { createPipeline, type PipelineStatus, type Replacement } from "./pipeline/pipeline.ts";
 import type { SinkDefinition } from "./sink.ts";
+import { createTurns, type TurnStatus, type TurnTiming } from "./turns.ts";
 import { commit, version } from "./version.ts";
-import { startWatches } from "./watches.ts";
 
 export interface PetrelOptions {
   readonly config: Config;
@@ -25,11 +25,15 @@ export interface PetrelOptions {
   readonly metrics: Metrics;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly timing?: Partial<typeof TIMING>;
+  /** Of elections and checkpoints, in tests. */
+  readonly turnTiming?: TurnTiming;
+  /** Take up nothing that was left: neither checkpoint nor journal. */
+  readonly ignoreCheckpoint?: boolean;
   /** Ends a start that waits. Default: nothing does. */
   readonly signal?: AbortSignal;
 }
 
-export interface PetrelStatus extends PipelineStatus {
+export interface PetrelStatus extends PipelineStatus, TurnStatus {
   readonly watches: readonly WatchStatus[];
 }
 
@@ -40,6 +44,8 @@ export interface Petrel {
   unready(): string | undefined;
   /** Why Petrel itself is stuck; undefined while it works, however its destinations fare. */
   unhealthy(): string | undefined;
+  /** Goes on by another config. Rejects, having changed nothing, when a receiver cannot be made. */
+  replace(by: Replacement): ReturnType<Awaited<ReturnType<typeof createPipeline>>["replace"]>;
   /** Stops the sources, delivers what waits within `shutdownTimeout`, ends. True when nothing was left. */
   stop(): Promise<boolean>;
 }
@@ -49,7 +55,8 @@ const MAX_BLOCKED = 10_000;
 
 /** @throws JournalError when there is to be a journal and cannot be one. */
 export async function startPetrel(options: PetrelOptions): Promise<Petrel> {
-  const { config, logger, metrics } = options;
+  const { logger, metrics } = options;
+  let { config } = options;
   // Steady: a step of the wall clock neither ages nor hurries anything.
   const now = (): number => performance.timeOrigin + performance.now();
   const meters = createMeters(metrics);
@@ -57,6 +64,8 @@ export async function startPetrel(options: PetrelOptions): Promise<Petrel> {
   const journal = config.state && (await openJournal());
   const client = createApiClient(options.credentials, { userAgent: `petrel/${version}`, metrics });
   const enricher = config.omitLookup ? undefined : await openEnricher();
+  // Nobody leads before there is an election.
+  let leads = (): boolean => false;
   const pipeline = await createPipeline({
     config,
     sinks: new Map(options.sinks.map((sink) => [sink.name, sink])),
@@ -68,6 +77,7 @@ export async function startPetrel(options: PetrelOptions): Promise<Petrel> {
     lookup: enricher?.lookup ?? (() => undefined),
     journal,
     deadLetters: journal && (await journalLetters(journal)),
+    leads: config.leaderElection.enabled ? () => leads() : undefined,
     now,
     random: Math.random,
   });
@@ -75,7 +85,12 @@ export async function startPetrel(options: PetrelOptions): Promise<Petrel> {
   async function openJournal(): Promise<Journal> {
     // Loaded only when it is used: most configs have none.
     const { startJournal } = await import("./journal/start.ts");
-    return await startJournal(config, { logger, metrics, signal: options.signal ?? new AbortController().signal });
+    return await startJournal(config, {
+      logger,
+      metrics,
+      afresh: options.ignoreCheckpoint ?? false,
+      signal: options.signal ?? new AbortController().signal,
+    });
   }
 
   async function journalLetters(journal: Journal): Promise<DeadLetters> {
@@ -107,7 +122,22 @@ export async function startPetrel(options: PetrelOptions): Promise<Petrel> {
     });
   }
 
-  const watches = startWatches({ config, client, pipeline, logger, meters, metrics, timing: options.timing, now });
+  const turns = await createTurns({
+    config,
+    client,
+    credentials: options.credentials,
+    pipeline,
+    journal,
+    logger,
+    metrics,
+    meters,
+    env: options.env,
+    timing: options.timing,
+    turnTiming: options.turnTiming,
+    ignoreCheckpoint: options.ignoreCheckpoint ?? false,
+    now,
+  });
+  leads = turns.leads;
   registerBuffer(metrics, pipeline.status);
   for (const receiver of config.receivers) registerReceiver(metrics, receiver, pipeline.status);
 
@@ -118,29 +148,24 @@ export async function startPetrel(options: PetrelOptions): Promise<Petrel> {
 
   return {
     deadLetters: pipeline.deadLetters,
-    status: () => ({ ...pipeline.status(), watches: watches.status() }),
-    unready() {
-      for (const { open, name, lastError } of watches.status()) {
-        if (!open) return `the watch of ${name} is not open${lastError === undefined ? "" : `: ${lastError}`}`;
-      }
-      return undefined;
-    },
+    status: () => ({ ...pipeline.status(), ...turns.status(), watches: turns.watches() }),
+    unready: turns.unready,
     unhealthy() {
       const blocked = now() - turned;
       if (blocked > MAX_BLOCKED) return `the event loop stood still for ${Math.round(blocked / 1_000)} s`;
       const stuck = pipeline.stuck();
       return stuck && `a delivery to ${stuck.receiver} has been overdue for ${Math.round(stuck.ms / 1_000)} s`;
     },
+    async replace(by) {
+      const replaced = await pipeline.replace(by);
+      config = by.config;
+      for (const receiver of config.receivers) registerReceiver(metrics, receiver, pipeline.status);
+      await turns.replace(config);
+      return replaced;
+    },
     async stop() {
       clearInterval(pulse);
-      await watches.stop();
-      const drained = await pipeline.drain(AbortSignal.timeout(config.shutdownTimeoutMs));
-      for (const { name, left, lastError } of await pipeline.stop()) {
-        if (left === 0) continue;
-        const fields = { receiver: name, events: left, error: lastError };
-        if (journal) logger.info("stopped with events not delivered: they are in the journal", fields);
-        else logger.error("stopped with events not delivered", fields);
-      }
+      const drained = await turns.stop(config.shutdownTimeoutMs);
       journal?.close();
       enricher?.close();
       client.close();

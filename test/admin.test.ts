@@ -143,7 +143,7 @@ test("status tells of receivers, watches and what waits", async () => {
   const { running, put } = await aPetrel();
   await put(2);
   const { ask } = anAdmin({ petrel: () => running.petrel, generation: () => 3 });
-  const [watch = ""] = running.petrel.status().receivers[0]?.positions.keys() ?? [];
+  const [watch = ""] = Object.keys(running.petrel.status().receivers[0]?.positions ?? {});
   const version = running.petrel.status().watches[0]?.version;
   expect(version).toBeGreaterThan(0);
   const { status, body } = await ask("GET", "/api/v1/status");
@@ -156,6 +156,8 @@ test("status tells of receivers, watches and what waits", async () => {
     uptimeSeconds: 5,
     buffer: { events: 0, bytes: 0 },
     deadLetters: { count: 2 },
+    leader: null,
+    checkpoint: "none",
     receivers: [
       { name: "all", state: "up", backlog: 0, inFlight: 0, positions: { [watch]: { high: version, open: [] } } },
     ],

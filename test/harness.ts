@@ -3,12 +3,13 @@ import type { Config, ReceiverConfig } from "../src/config/types.ts";
 import { type ApiServer, createApiServer } from "../src/demo/api-server.ts";
 import type { EventInput } from "../src/demo/event-store.ts";
 import type { Event } from "../src/event.ts";
-import { openServer } from "../src/kube/credentials.ts";
+import { IN_CLUSTER, openServer } from "../src/kube/credentials.ts";
 import type { TIMING } from "../src/kube/watch.ts";
 import { createLogger, type Level } from "../src/logger.ts";
 import { createMetrics, type Metrics } from "../src/metrics.ts";
 import { type Petrel, startPetrel } from "../src/petrel.ts";
 import type { SinkDefinition } from "../src/sink.ts";
+import type { TurnTiming } from "../src/turns.ts";
 
 const AT = { line: 1, column: 1 };
 
@@ -89,6 +90,8 @@ export interface Running extends AsyncDisposable {
   readonly petrel: Petrel;
   readonly metrics: Metrics;
   readonly log: readonly Readonly<Record<string, unknown>>[];
+  /** Whether this Petrel reaches the API server. */
+  cutOff(now: boolean): void;
   /** The value of a counter, summed over its label sets that hold these labels. */
   count(name: string, labels?: Readonly<Record<string, string>>): number;
 }
@@ -100,16 +103,21 @@ export async function startTestPetrel(options: {
   /** Where the API server is now, when that changes. */
   readonly url?: () => string;
   readonly timing?: Partial<typeof TIMING>;
+  readonly turnTiming?: TurnTiming;
+  /** As if it were a pod. */
+  readonly inCluster?: boolean;
   readonly level?: Level;
 }): Promise<Running> {
   const server = options.server ?? (await createApiServer());
-  const { url = () => server.url } = options;
+  let cut = false;
+  const { url = () => (cut ? "http://127.0.0.1:1" : server.url) } = options;
   const metrics = createMetrics();
   const log: Record<string, unknown>[] = [];
   const petrel = await startPetrel({
     config: aConfig(options.config),
     credentials: {
       ...openServer(server.url),
+      ...(options.inCluster && { source: IN_CLUSTER }),
       get server() {
         return url();
       },
@@ -124,12 +132,16 @@ export async function startTestPetrel(options: {
     metrics,
     env: {},
     timing: { minBackoff: 5, maxBackoff: 50, ...options.timing },
+    ...(options.turnTiming && { turnTiming: options.turnTiming }),
   });
   return {
     server,
     petrel,
     metrics,
     log,
+    cutOff(now) {
+      cut = now;
+    },
     count(name, labels = {}) {
       let sum = 0;
       for (const line of metrics.expose("prometheus").split("\n")) {

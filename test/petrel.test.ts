@@ -58,7 +58,7 @@ test("each receiver has a position of its own; a dead one holds back nobody else
   const first = running.server.put(anEventInput());
   const poison = running.server.put(anEventInput({ reason: "Poison" }));
   const last = running.server.put(anEventInput());
-  const positions = () => running.petrel.status().receivers.map((receiver) => receiver.positions.get("/api/v1/events"));
+  const positions = () => running.petrel.status().receivers.map((receiver) => receiver.positions["/api/v1/events"]);
   await eventually("the healthy one", () => fine.events.length === 3);
   await eventually("a failure", () => running.count("petrel_events_retried_total", { receiver: "dead" }) > 0);
   expect(first.version).toBeLessThan(poison.version);

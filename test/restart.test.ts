@@ -21,7 +21,7 @@ const refuses: Deliver = () => {
 };
 
 /** A cluster and a state folder that outlive the Petrels started on them. */
-async function aPlace() {
+async function aPlace({ journal = true, inCluster = false } = {}) {
   const server = await createApiServer();
   servers.push(server);
   const path = mkdtempSync(join(tmpdir(), "petrel-state-"));
@@ -31,6 +31,7 @@ async function aPlace() {
     server,
     /** Ids by receiver, of all Petrels. */
     got,
+    lease: () => JSON.stringify(server.objects.get("/apis/coordination.k8s.io/v1/namespaces/default/leases/petrel")),
     put(count: number) {
       return Array.from({ length: count }, () => {
         const { event, version } = server.put(anEventInput());
@@ -51,11 +52,13 @@ async function aPlace() {
       });
       const running = await startTestPetrel({
         server,
+        inCluster,
+        turnTiming: { election: { leaseMs: 3_000, renewMs: 1_000, retryMs: 100 }, checkpointMs: 20 },
         sinks: definitions,
         config: aConfig({
           receivers: names.map((name) => aReceiver(name, { sink: name })),
           route: { drop: [], match: names.map((receiver) => ({ receiver, at: AT })), routes: [], at: AT },
-          state: { path, maxBytes: 1 << 30, maxAgeMs: 3_600_000, fsync: "group" },
+          ...(journal && { state: { path, maxBytes: 1 << 30, maxAgeMs: 3_600_000, fsync: "group" } }),
           shutdownTimeoutMs: 300,
           ...changes,
         }),
@@ -110,4 +113,69 @@ test("a receiver that is new begins at now; one that is gone leaves nothing that
   await eventually("both", () => place.got.old?.length === 8 && place.got.fresh?.length === 3);
   await second.petrel.stop();
   expect(place.got.fresh).toEqual(between);
+});
+
+test("a ConfigMap keeps positions where there is no disk: one dead receiver neither holds back nor repeats the others", async () => {
+  const place = await aPlace({ journal: false, inCluster: true });
+  const ids = place.put(10);
+  const first = await place.start({ fine: () => {}, dead: refuses });
+  ids.push(...place.put(30));
+  await eventually("the healthy one", () => place.got.fine?.length === 40);
+  await first.petrel.stop();
+  expect(first.petrel.status().checkpoint).toBe("ConfigMap default/petrel-checkpoint");
+  // What was in between is told again by the API server, and by a list when it has forgotten its history.
+  ids.push(...place.put(5));
+  place.server.compact();
+  const second = await place.start({ fine: () => {}, dead: () => {}, fresh: () => {} });
+  ids.push(...place.put(5));
+  await eventually("all", () => place.got.fine?.length === 50 && place.got.dead?.length === 50);
+  await second.petrel.stop();
+  expect(place.got.fine).toEqual(ids);
+  expect(place.got.dead).toEqual(ids);
+  expect(place.got.fresh).toEqual(ids.slice(40));
+});
+
+test("a leader hands over with its checkpoint: nothing lost, nothing twice", async () => {
+  const place = await aPlace({ journal: false });
+  const leaderElection = { leaderElection: { enabled: true, leaderElectionID: "petrel" } };
+  const ids = place.put(10);
+  const first = await place.start({ all: () => {} }, leaderElection);
+  await eventually("the list", () => place.got.all?.length === 10);
+  const second = await place.start({ all: () => {} }, leaderElection);
+  expect(second.petrel.status().leader).toMatchObject({ leading: false });
+  ids.push(...place.put(10));
+  await eventually("the watch", () => place.got.all?.length === 20);
+  await first.petrel.stop();
+  ids.push(...place.put(10));
+  await eventually("the other leads", () => second.petrel.status().leader?.leading === true);
+  ids.push(...place.put(10));
+  await eventually("all", () => place.got.all?.length === 40);
+  await second.petrel.stop();
+  expect(place.got.all).toEqual(ids);
+});
+
+test("a leader that is cut off stops, and delivers what is left to nobody's harm", async () => {
+  const place = await aPlace({ journal: false });
+  const leaderElection = { leaderElection: { enabled: true, leaderElectionID: "petrel" } };
+  const ids = place.put(10);
+  const first = await place.start({ all: () => {} }, leaderElection);
+  await eventually("the list", () => place.got.all?.length === 10);
+  const second = await place.start({ all: () => {} }, leaderElection);
+  const { high } = first.petrel.status().receivers[0]?.positions["/api/v1/events"] ?? {};
+  await eventually("the checkpoint", () => place.lease().includes(`"/api/v1/events\\":${high}`));
+  first.cutOff(true);
+  await eventually("it stops", () => first.petrel.status().leader?.leading === false);
+  ids.push(...place.put(10));
+  await eventually("the other leads", () => second.petrel.status().leader?.leading === true);
+  await eventually("all", () => place.got.all?.length === 20);
+  first.cutOff(false);
+  await eventually("it follows", () => first.petrel.status().leader?.holder !== "");
+  ids.push(...place.put(10));
+  await eventually("the rest", () => place.got.all?.length === 30);
+  await second.petrel.stop();
+  await eventually("the first leads again", () => first.petrel.status().leader?.leading === true);
+  ids.push(...place.put(10));
+  await eventually("the very rest", () => place.got.all?.length === 40);
+  await first.petrel.stop();
+  expect(place.got.all).toEqual(ids);
 });

@@ -10,6 +10,7 @@ export const RUN_FLAGS = {
   "admin-address": { value: "ADDRESS" },
   /** A web config of Prometheus' exporter-toolkit. */
   "metrics-tls-config": { value: "FILE", default: "" },
+  "ignore-checkpoint": {},
   compat: COMPAT_FLAG,
   "log-level": { value: "LEVEL", choices: LEVELS },
   "log-format": { value: "FORMAT", choices: ["json", "pretty"] },
@@ -27,6 +28,7 @@ ends it at once. SIGHUP changes nothing: a changed config needs a restart.
   --metrics-address ADDRESS  /metrics, /-/healthy and /-/ready listen here (:2112)
   --metrics-tls-config FILE  certificates and users for that, as Prometheus' web config has them
   --admin-address ADDRESS    status, dead letters and schemas (127.0.0.1:2113); off: nowhere
+  --ignore-checkpoint        begin afresh this once, whatever a checkpoint or a journal says
   --compat exporter          reproduce kubernetes-event-exporter's quirks; none: do not
   --log-level LEVEL          debug, info, warn, error … instead of the config's logLevel
   --log-format FORMAT        json or pretty instead of the config's logFormat

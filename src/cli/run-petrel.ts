@@ -74,6 +74,8 @@ export async function runPetrel(
       logger,
       metrics,
       env: io.env,
+      ignoreCheckpoint: flags["ignore-checkpoint"],
+      signal: stop,
     });
     logger.info("petrel runs", {
       version,

@@ -98,19 +98,6 @@ function lintTop({ root, keys, receivers, decoder: { findings } }: Linted): void
       hint: "watch everything, and match `reason` in the route",
     });
   }
-  const election = keys.get("leaderElection")?.value;
-  if (election?.kind === "map") {
-    const enabled = election.entries.find(({ key }) => key.toLowerCase() === "enabled");
-    if (enabled?.value.kind === "scalar" && enabled.value.value === true) {
-      findings.add({
-        severity: "warning",
-        code: "not-yet",
-        at: enabled.at,
-        message: "`leaderElection` is not available in this version and is ignored: each replica delivers every event",
-        hint: "run one replica",
-      });
-    }
-  }
 }
 
 /** A watch is a connection, and a list at the start. */

@@ -261,7 +261,9 @@ export const topSchema = z.strictObject({
         .describe("Name of the Lease. It is in Petrel's own namespace."),
     })
     .prefault({})
-    .describe("Not available yet: run one replica."),
+    .describe(
+      "Of several replicas the one that holds a Lease is active, the others wait to take over where it stopped: the Lease keeps how far each receiver has come.",
+    ),
   buffer: z
     .strictObject({
       events: z.int().min(1).default(10_000).describe("Events at most."),

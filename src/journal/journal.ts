@@ -100,6 +100,8 @@ export interface JournalOptions {
   /** A folder. */
   readonly path: string;
   readonly fsync: "group" | "always" | "off";
+  /** Set aside what is there, and begin with nothing. Default: take it up. */
+  readonly afresh?: boolean;
   readonly logger: Logger;
   readonly meters: JournalMeters;
   /** How long to wait for another petrel to let go of the folder, in milliseconds. */
@@ -329,6 +331,9 @@ async function open(options: JournalOptions, lock: Lock): Promise<Journal> {
     return { used: (pages - number("freelist_count")) * page, file: pages * page };
   }
 
+  if (options.afresh && existsSync(file)) {
+    logger.warn("the journal is set aside, as was asked for", { path, aside: setAside(file, "ignored") });
+  }
   try {
     connect();
   } catch (error) {

@@ -15,8 +15,8 @@ export interface Salvaged {
 }
 
 /** Renames the database and what belongs to it; returns the new name. */
-export function setAside(file: string): string {
-  const base = `${file}.damaged-${new Date().toISOString().replaceAll(/[-:]|\.\d+/g, "")}`;
+export function setAside(file: string, why: "damaged" | "ignored" = "damaged"): string {
+  const base = `${file}.${why}-${new Date().toISOString().replaceAll(/[-:]|\.\d+/g, "")}`;
   let aside = base;
   for (let number = 2; existsSync(aside); number++) aside = `${base}-${number}`;
   for (const suffix of ["", "-wal", "-shm"]) {

@@ -16,8 +16,15 @@ const WAIT_MS = 60_000;
 /** @throws JournalError */
 export async function startJournal(
   { state }: Pick<Config, "state">,
-  { logger, metrics, signal }: { readonly logger: Logger; readonly metrics: Metrics; readonly signal: AbortSignal },
+  options: {
+    readonly logger: Logger;
+    readonly metrics: Metrics;
+    /** Take up nothing: what is there is set aside. */
+    readonly afresh: boolean;
+    readonly signal: AbortSignal;
+  },
 ): Promise<Journal> {
+  const { logger, metrics, signal } = options;
   if (!state) throw new Error("the config asks for no journal");
   const errors = Object.fromEntries(
     TROUBLES.map((reason) => [
@@ -28,6 +35,7 @@ export async function startJournal(
   const journal = await openJournal(
     {
       path: state.path,
+      afresh: options.afresh,
       fsync: state.fsync,
       logger,
       meters: {

@@ -58,6 +58,9 @@ export interface LoadOptions {
   readonly serviceAccountDir?: string;
 }
 
+/** {@link Credentials.source} of a pod's own. */
+export const IN_CLUSTER = "in cluster";
+
 const SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 /**
@@ -138,7 +141,7 @@ async function fromServiceAccount(host: string, port: string, dir: string, deps:
   return assemble({
     server: `https://${host.includes(":") ? `[${host}]` : host}:${port}`,
     namespace,
-    source: "in cluster",
+    source: IN_CLUSTER,
     headers: {},
     ca,
     cert: undefined,

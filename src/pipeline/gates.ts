@@ -14,6 +14,7 @@ import { createThrottle, type Summary, type ThrottleConfig } from "./throttle.ts
 export interface Seen {
   /** True when this state was there already; remembers it otherwise, forgetting an older one if need be. */
   repeated(identity: number, version: number): boolean;
+  forget(): void;
 }
 
 /** `capacity` is rounded up to a power of two. */
@@ -35,6 +36,7 @@ export function createSeen(capacity = 65_536): Seen {
       hashes[first] = hash;
       return false;
     },
+    forget: () => void versions.fill(-1),
   };
 }
 

@@ -14,6 +14,8 @@ export interface Lanes {
   cancel(now: number): number;
   /** A group under way, the only one where there is one lane. */
   group(): Group | undefined;
+  /** Everything under way. */
+  groups(): readonly Group[];
   /** Milliseconds since the oldest delivery under way began; 0 when there is none. */
   longest(now: number): number;
   /** Aborts every delivery and resolves when all have ended, or after the grace period, with the groups given up then. */
@@ -128,6 +130,7 @@ export function createLanes(options: LanesOptions): Lanes {
       for (const { group } of lanes) if (group) return group;
       return undefined;
     },
+    groups: () => lanes.flatMap(({ group }) => (group ? [group] : [])),
     longest(now) {
       let longest = 0;
       for (const lane of lanes) if (lane.group) longest = Math.max(longest, now - lane.startedAt);

@@ -4,6 +4,7 @@ import type { Event, InvolvedObject, ObjectReference } from "../event.ts";
 import { formOf } from "../form.ts";
 import { friendlyFor } from "../friendly/load.ts";
 import type { Journal } from "../journal/journal.ts";
+import type { ClusterId } from "../kube/cluster-id.ts";
 import type { Change, DiscardReason } from "../kube/watch.ts";
 import type { Logger } from "../logger.ts";
 import { tookIn } from "../memory.ts";
@@ -74,8 +75,8 @@ export interface PipelineOptions {
   readonly deadLetters?: DeadLetters | undefined;
   /** Keeps on disk what waits. Default: memory alone. */
   readonly journal?: Journal | undefined;
-  /** Where receivers stood when another petrel, or this one before, stopped. */
-  readonly checkpoint?: Checkpoint | undefined;
+  /** False: nothing may be delivered at this moment. Default: always true. */
+  readonly leads?: (() => boolean) | undefined;
   /** Milliseconds since 1970, steady. */
   now(): number;
   /** 0 <= x < 1. */
@@ -99,13 +100,15 @@ export interface PipelineStatus {
   readonly deadLetters: { readonly count: number; readonly bytes: number };
   readonly receivers: readonly (ReceiverStatus & {
     /** By watch key; absent before the first event of that watch. */
-    readonly positions: Positions;
+    readonly positions: Readonly<Record<string, Position>>;
   })[];
 }
 
 export interface Pipeline {
   /** What receivers refused for good. */
   readonly deadLetters: DeadLetterOffice;
+  /** Where receivers stood when another petrel, or this one before, stopped. Before anything is received. */
+  restore(checkpoint: Checkpoint): void;
   /** The index of a watch, by its key: what it asks for. */
   watch(key: string): number;
   /** The resourceVersion that this watch goes on from; undefined: nothing is known, it begins anew. */
@@ -127,10 +130,11 @@ export interface Pipeline {
   reached(watch: number, version: number): void;
   /** The API server of this watch has another history now: positions in the old one mean nothing. */
   forgetPositions(watch: number): void;
+  forgetAllPositions(): void;
   /** Resolves when everything that came in so far is on disk, or done with; false when the disk does not take it. Without a journal true. */
   committed(): Promise<boolean>;
   /** How far all receivers have come. */
-  checkpoint(cluster: string): Checkpoint;
+  checkpoint(cluster: ClusterId): Checkpoint;
   /** A promise while receivers that take events are so far behind that a source which can wait should. */
   room(signal: AbortSignal): Promise<void> | undefined;
   status(): PipelineStatus;
@@ -139,14 +143,19 @@ export interface Pipeline {
   /** Delivers nothing until {@link resume}; what is under way is aborted, and delivered again then. */
   pause(): void;
   resume(): void;
+  /** Forgets what waits, and all positions: another petrel goes on from the checkpoint. Only while paused. */
+  abandon(): void;
   /**
    * Goes on by another config: what waits is routed anew, receivers whose settings are the same keep their place and
    * their connections, changed ones their place. One that is gone has `shutdownTimeout` to deliver what waits for it.
    * Resolves with what changed; rejects, having changed nothing, when a receiver cannot be made.
    */
   replace(by: Replacement): Promise<Replaced>;
-  /** Resolves true when everything taken was acknowledged, false when the signal came first. */
-  drain(signal: AbortSignal): Promise<boolean>;
+  /**
+   * Resolves true when everything taken was acknowledged, false when the signal came first, or, if what is left is
+   * `kept` (default: it is not), when only destinations that are down have not taken it.
+   */
+  drain(signal: AbortSignal, kept?: boolean): Promise<boolean>;
   /**
    * Ends receivers, and returns what they did not deliver. `kept`: the next start finds it again; else it is counted as
    * dropped by `shutdown`. Default: whether there is a journal.
@@ -430,6 +439,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
         const until = lookups.get(seq);
         return until === undefined ? 0 : Math.max(0, until - now);
       },
+      leads: options.leads,
       pushedOut: (seq) => holes.some(({ from, to }) => from <= seq && seq < to),
       acknowledged,
       deadLetter(event, reason, message, attempts, seq) {
@@ -487,6 +497,15 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     return before !== undefined && isDone(before, log.version(seq));
   }
 
+  function forgetPositions(watch: number): void {
+    reached[watch] = Number.NaN;
+    for (const slot of slots) {
+      slot.before.delete(watch);
+      slot.receiver.forgetPosition(watch);
+    }
+    keeper?.changed();
+  }
+
   function positionsOf(slot: Slot): Map<number, Position> {
     const { cursor, open, passed } = slot.receiver.progress();
     const openByWatch = new Map<number, number[]>();
@@ -508,21 +527,18 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     return positions;
   }
 
-  function readCheckpoint(slot: Slot): void {
-    for (const [key, position] of options.checkpoint?.receivers.get(slot.name) ?? []) {
-      slot.before.set(watchOf(key), position);
-    }
-  }
-
-  /** A receiver that no checkpoint knows begins where the furthest of the others is: at now. */
-  function beginAtNow(slot: Slot): void {
-    if (!options.checkpoint || slot.before.size > 0) return;
-    for (const positions of options.checkpoint.receivers.values()) {
-      for (const [key, { high }] of positions) {
+  function restore({ receivers: known }: Checkpoint): void {
+    for (const slot of slots) {
+      slot.before.clear();
+      for (const [key, position] of known.get(slot.name) ?? []) slot.before.set(watchOf(key), position);
+      // One that no checkpoint knows, and no journal, begins where the furthest of the others is: at now.
+      if (known.has(slot.name) || keeper?.restored(slot.name)) continue;
+      for (const [key, { high }] of [...known.values()].flatMap((positions) => [...positions])) {
         const watch = watchOf(key);
         if (!((slot.before.get(watch)?.high ?? -1) >= high)) slot.before.set(watch, { high, open: [] });
       }
     }
+    for (const receiver of receivers) receiver.wake();
   }
 
   // A new pipeline -----------------------------------------------------------------------------------------------
@@ -536,8 +552,6 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
   }
   slots = opened;
   listReceivers();
-  for (const slot of slots) readCheckpoint(slot);
-  for (const slot of slots) beginAtNow(slot);
   for (const [key, version] of journal?.restored.reached ?? []) if (key !== "") reached[watchOf(key)] = version;
   for (const { name } of journal?.restored.progress ?? []) {
     if (!slots.some((slot) => slot.name === name)) keeper?.forget(name);
@@ -679,6 +693,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
 
   return {
     deadLetters: office,
+    restore,
     watch: watchOf,
     resumeAt(watch) {
       const lows = (of: number): number[] =>
@@ -738,13 +753,9 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       reached[watch] = version;
       keeper?.changed();
     },
-    forgetPositions(watch) {
-      reached[watch] = Number.NaN;
-      for (const slot of slots) {
-        slot.before.delete(watch);
-        slot.receiver.forgetPosition(watch);
-      }
-      keeper?.changed();
+    forgetPositions,
+    forgetAllPositions() {
+      for (const watch of watchKeys.keys()) forgetPositions(watch);
     },
     committed: () => keeper?.committed(log.head) ?? Promise.resolve(true),
     checkpoint: (cluster) => ({
@@ -759,7 +770,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       receivers: slots.map((slot) => ({
         ...slot.receiver.status(),
         get positions() {
-          return byKey(positionsOf(slot));
+          return Object.fromEntries(byKey(positionsOf(slot)));
         },
       })),
     }),
@@ -777,13 +788,28 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     resume() {
       for (const receiver of receivers) receiver.resume();
     },
+    abandon() {
+      for (const receiver of receivers) receiver.abandon();
+      for (const slot of slots) slot.before.clear();
+      reached.fill(Number.NaN);
+      lastSeq.fill(-1);
+      holes.length = 0;
+      lookups.clear();
+      addressed.clear();
+      // What was told us once may be told again, and then be ours.
+      seen.forget();
+      log.trim(log.head);
+      keeper?.commit();
+    },
     replace,
-    async drain(signal) {
+    async drain(signal, kept = false) {
       summaries.flush();
-      const done = (): boolean => receivers.every((receiver) => receiver.low() === log.head);
+      // Nobody waits for a destination that is down when what is for it is not lost.
+      const done = (): boolean =>
+        receivers.every((receiver) => receiver.low() === log.head || (kept && receiver.status().state !== "up"));
       for (const receiver of receivers) receiver.hurry();
       await pressure.until(done, signal);
-      return done();
+      return receivers.every((receiver) => receiver.low() === log.head);
     },
     async stop(kept = keeper !== undefined) {
       clearInterval(housekeeping);

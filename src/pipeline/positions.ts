@@ -5,6 +5,8 @@
  * the few exceptions below it say all: https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions.
  */
 
+import type { ClusterId } from "../kube/cluster-id.ts";
+
 /** Everything up to `high` is done with, but the versions in `open`; those ascend. */
 export interface Position {
   readonly high: number;
@@ -18,8 +20,7 @@ export const MAX_OPEN = 256;
 export type Positions = ReadonlyMap<string, Position>;
 
 export interface Checkpoint {
-  /** Identity of the cluster; empty when it could not be told. */
-  readonly cluster: string;
+  readonly cluster: ClusterId;
   /** By receiver. */
   readonly receivers: ReadonlyMap<string, Positions>;
 }
@@ -83,7 +84,7 @@ export function parseCheckpoint(text: string): Checkpoint {
   const { format, cluster, receivers } = objectOf(input, "it");
   if (format !== FORMAT) throw new Error(`its format is ${JSON.stringify(format)}, and this petrel knows ${FORMAT}`);
   return {
-    cluster: typeof cluster === "string" ? cluster : "",
+    cluster: typeof cluster === "object" && cluster !== null ? cluster : {},
     receivers: new Map(
       Object.entries(objectOf(receivers, "receivers")).map(([name, byWatch]) => [
         name,

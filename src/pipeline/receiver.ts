@@ -67,6 +67,8 @@ export interface ReceiverHost {
   waits(seq: number, now: number): number;
   /** True: a newer state of the entry's event waits behind it for this receiver. Absent: it wants every state. */
   readonly superseded?: ((seq: number) => boolean) | undefined;
+  /** False: nothing may be delivered at this moment, whatever was said before. Absent: always true. */
+  readonly leads?: (() => boolean) | undefined;
   /** True when the entry was pushed out of the log, and {@link Receiver.evicted} told so. */
   pushedOut(seq: number): boolean;
   /** Called when `low` may have moved. */
@@ -110,6 +112,8 @@ export interface Receiver {
   /** Delivers nothing from now on, and aborts what is under way, to be delivered again; until {@link resume}. */
   pause(): void;
   resume(): void;
+  /** Forgets what waits, and begins anew at the log's head: all of it is somebody else's job now. Only while paused. */
+  abandon(): void;
   /**
    * Begins no more deliveries and waits for those under way, at most as long as one may take; then ends. Counts nothing
    * as dropped: what it returns is where its successor begins.
@@ -159,7 +163,7 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
   const { batch: limits, concurrency } = settings;
   // With one lane, and a destination that takes a batch whole or not at all, order keeps itself until something fails.
   const sequential = concurrency === 1 && !settings.partial;
-  const order = createOrder({ alone: settings.partial });
+  let order = createOrder({ alone: settings.partial });
   const lanes = createLanes({ sink, concurrency, timeoutMs: settings.timeoutMs, settled });
 
   let cursor = start?.cursor ?? log.head;
@@ -170,6 +174,8 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
   let rememberFrom = 0;
   /** Events under way when the receiver was stopped that were not taken. */
   let cutOff = 0;
+  /** What was under way when its events became somebody else's job. */
+  const abandoned = new WeakSet<Group>();
   let paused = false;
   let retired = false;
   let idle: (() => void) | undefined;
@@ -212,7 +218,7 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
 
   function pump(): void {
     awake = false;
-    if (stopped || paused || retired) return;
+    if (stopped || paused || retired || host.leads?.() === false) return;
     const now = host.now();
     const until = state === "up" ? pausedUntil : Math.max(pausedUntil, probeAt);
     if (now < until) {
@@ -387,6 +393,10 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
   }
 
   function settled(group: Group, error: unknown): void {
+    if (abandoned.has(group)) {
+      if (error === undefined) meters.delivered.value += group.events.length;
+      return;
+    }
     if (stopped) {
       if (error === undefined) {
         meters.delivered.value += group.events.length;
@@ -636,6 +646,19 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
       paused = false;
       for (const group of waiting) group.readyAt = 0;
       wake();
+    },
+    abandon() {
+      for (const group of lanes.groups()) abandoned.add(group);
+      for (const group of waiting) group.done?.(stopping());
+      waiting = [];
+      order = createOrder({ alone: settings.partial });
+      tracked = !sequential;
+      redo.length = 0;
+      passed.length = 0;
+      cursor = log.head;
+      failuresInRow = 0;
+      pausedUntil = 0;
+      probeAt = 0;
     },
     async retire() {
       retired = true;

@@ -107,7 +107,7 @@ const ROWS: readonly Row[] = [
   { name: "negative age", yaml: `maxEventAgeSeconds: -1\n${REST}`, findings: ["1:21 warning negative-age"] },
   { name: "null for optional keys", yaml: `logLevel:\nnamespace: ~\ncacheSize:\n${REST}`, findings: [] },
   { name: "leaderElection of the chart", yaml: `leaderElection: {}\n${REST}`, findings: [] },
-  { name: "leader election", yaml: `leaderElection: { enabled: true }\n${REST}`, findings: ["1:19 warning not-yet"] },
+  { name: "leader election", yaml: `leaderElection: { enabled: true }\n${REST}`, findings: [] },
   { name: "key of a later version", yaml: `shards: 3\n${REST}`, findings: ["1:1 error not-yet"] },
   { name: "key of a fork", yaml: `mappingCacheSize: 5\n${REST}`, findings: ["1:1 warning fork-key"] },
   { name: "duration", yaml: `shutdownTimeout: soon\n${REST}`, findings: ["1:18 error wrong-value"] },

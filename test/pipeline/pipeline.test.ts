@@ -71,7 +71,7 @@ async function aPipeline(
   };
 }
 
-const position = (pipeline: Pipeline) => pipeline.status().receivers[0]?.positions.get("events");
+const position = (pipeline: Pipeline) => pipeline.status().receivers[0]?.positions.events;
 const numbered = (name: string, count: number) => Array.from({ length: count }, (_, n) => `${name}${n}`);
 const hangs: Deliver = (_, signal) =>
   new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
