@@ -1,22 +1,16 @@
 /** Grafana Loki. @see https://grafana.com/docs/loki/latest/reference/loki-http-api/#ingest-logs */
 import { gzipSync } from "bun";
-import { DeliveryError } from "../src/errors.ts";
 import type { Event } from "../src/event.ts";
 import { defineSink, type TemplateText } from "../src/sink.ts";
 import { newestNs, newestTime } from "../src/wire/event-time.ts";
-import type { HeaderList, HttpResponse, Judgement } from "../src/wire/http.ts";
+import type { HeaderList } from "../src/wire/http.ts";
+import { isLate, judgeEmptyPush, judgePush } from "../src/wire/loki.ts";
 import { deliverParts } from "../src/wire/parts.ts";
-import { authorization, openHttp, templatedHeaders } from "../src/wire/sink-http.ts";
+import { authorization, isPlain, openHttp, templatedHeaders } from "../src/wire/sink-http.ts";
 
 /** Loki takes 4 MB a second and tenant, and never more than 6 MB at once. */
 const MAX_BATCH = { count: 1_000, bytes: 1024 * 1024, lingerMs: 1_000 } as const;
 const PUSH = "/loki/api/v1/push";
-/** Times that Loki refuses; such an event is sent again with the time of now. @see pkg/validation/validate.go, pkg/chunkenc */
-const LATE = /too far behind|timestamp too (?:old|new)|out of order/;
-
-/** What no event can help: labels, and metadata where Loki has that switched off. */
-const SETTINGS = /(?:couldn't parse|error parsing) labels|label names; limit|metadata, but this feature is disallowed/;
-
 export default defineSink({
   name: "loki",
   title: "Loki",
@@ -62,7 +56,7 @@ export default defineSink({
       context.log.warn('streamLabels is empty: every event goes into the stream {source="petrel"}');
     const ours = config.tenant ? { "X-Scope-OrgID": config.tenant, ...config.headers } : config.headers;
     const headersOf = templatedHeaders(ours, context);
-    const oneForAll = !Object.values(ours).some((text) => typeof text !== "string" || /\{\{|<%/.test(text));
+    const oneForAll = Object.values(ours).every(isPlain);
     const credentials = authorization(config, context);
     const http = openHttp(config, context);
 
@@ -87,7 +81,7 @@ export default defineSink({
       }
       return JSON.stringify({ streams: [...streams.values()] });
     };
-    const send = async (body: string, own: HeaderList, signal: AbortSignal) => {
+    const send = async (body: string, own: HeaderList, signal: AbortSignal, judge = judgePush) => {
       const headers: (readonly [string, string])[] = [["Content-Type", "application/json"], ...own];
       const said = credentials();
       if (said !== undefined) headers.push(["Authorization", said]);
@@ -112,26 +106,24 @@ export default defineSink({
           try {
             await send(bodyOf(events), headers, signal);
           } catch (error) {
-            const late = error instanceof DeliveryError && error.reason === "rejected" && LATE.test(error.message);
-            if (compat || !late || events.length > 1) throw error;
+            if (compat || !isLate(error) || events.length > 1) throw error;
             await send(bodyOf(events, true), headers, signal);
           }
         });
       },
-      check: (signal) => http.reach(url, signal),
+      // A push of nothing is refused for that, after credentials and tenant were looked at.
+      async check(signal) {
+        if (!oneForAll) return http.reach(url, signal);
+        const own = Object.entries(ours).map(([name, text]) => [name, String(text)] as const);
+        await send('{"streams":[]}', own, signal, judgeEmptyPush);
+        return undefined;
+      },
       async [Symbol.asyncDispose]() {
         http[Symbol.dispose]();
       },
     };
   },
 });
-
-function judge({ status, text }: HttpResponse): Judgement | undefined {
-  // Loki's answer while it blocks ingestion: nothing was stored.
-  if (status === 260) return "unavailable";
-  if (status !== 400) return undefined;
-  return SETTINGS.test(text) ? "not_found" : /max entry size/i.test(text) ? "too_large" : undefined;
-}
 
 /** Empty values are left out: to Loki an empty label is none. */
 function rendered(templates: readonly (readonly [string, (event: Event) => string])[], event: Event) {

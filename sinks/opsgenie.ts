@@ -1,7 +1,7 @@
 /** Opsgenie, and Jira Service Management, which takes the same alerts. */
 import type { Event } from "../src/event.ts";
 import { defineSink } from "../src/sink.ts";
-import { alertAddress, alertJson, keyIsKnown } from "../src/wire/opsgenie.ts";
+import { alertAddress, alertJson, judgeAlert, keyIsKnown, WAIT_HEADER } from "../src/wire/opsgenie.ts";
 import { openHttp, templatedTexts } from "../src/wire/sink-http.ts";
 
 export default defineSink({
@@ -66,7 +66,8 @@ export default defineSink({
       render: ([event]) => ({ body: bodyOf(event) }),
       async deliver([event], signal) {
         const body = `${bodyOf(event)}${compat ? "\n" : ""}`;
-        await http.send({ method: "POST", url, headers: headers(), body, signal });
+        const request = { method: "POST", url, headers: headers(), body, signal };
+        await http.send({ ...request, judge: judgeAlert, waitHeader: WAIT_HEADER });
       },
       check: (signal) => keyIsKnown(http, url, headers(), signal),
       async [Symbol.asyncDispose]() {

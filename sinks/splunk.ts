@@ -3,7 +3,7 @@ import { gzipSync } from "bun";
 import type { Event } from "../src/event.ts";
 import { defineSink } from "../src/sink.ts";
 import { newestMs } from "../src/wire/event-time.ts";
-import { jsonObject, openHttp, templatedTexts } from "../src/wire/sink-http.ts";
+import { isPlain, jsonObject, openHttp, templatedTexts } from "../src/wire/sink-http.ts";
 import { acknowledged, collectorUrls, judgeCollector } from "../src/wire/splunk.ts";
 
 export default defineSink({
@@ -38,6 +38,7 @@ export default defineSink({
     const { index, source, sourcetype, host } = config;
     const texts = templatedTexts({ index, source, sourcetype, host }, context);
     const fields = templatedTexts(config.fields, context);
+    const ownIndex = index !== undefined && !isPlain(index);
     const payload = context.payload({ layout: config.layout });
     const urls = collectorUrls(config.url);
     const channel = crypto.randomUUID();
@@ -62,7 +63,7 @@ export default defineSink({
         const [sent, body] = config.gzip ? [[["Content-Encoding", "gzip"] as const], gzipSync(text)] : [[], text];
         const response = await http.send({
           ...{ method: "POST", url: urls.event, headers: [...headers(), ...sent], body, signal },
-          judge: (answer) => judgeCollector(answer, batch.length),
+          judge: (answer) => judgeCollector(answer, batch.length, ownIndex),
         });
         const id = jsonObject(response.text)?.ackId;
         const url = `${urls.ack}?channel=${channel}`;

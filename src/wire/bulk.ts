@@ -86,9 +86,10 @@ export function bulkSink(config: BulkSettings, context: SinkContext, options: Bu
     const target = { _index: indexOf(event), ...(config.type && { _type: config.type }) };
     if (config.useEventID && !config.dataStream && uid) {
       // Only a plain number can be compared; a state that comes late is answered 409.
-      const versioned =
-        version && /^\d{1,18}$/.test(version) ? { version: Number(version), version_type: "external" } : {};
-      return JSON.stringify({ index: { ...target, _id: uid, ...versioned } });
+      const index = JSON.stringify({ index: { ...target, _id: uid } });
+      // Written as it is: a double would take neighbours beyond 2^53 for one.
+      const versioned = version !== undefined && /^(?:0|[1-9]\d{0,17})$/.test(version);
+      return versioned ? `${index.slice(0, -2)},"version":${version},"version_type":"external"}}` : index;
     }
     // An id may have 512 bytes.
     const id = config.documentId === "event" && event.id !== "" && Buffer.byteLength(event.id) <= 512;

@@ -21,6 +21,8 @@ export interface HttpRequest {
   readonly signal: AbortSignal;
   /** What an answer means to this destination; undefined: what its status says. Not asked about redirects. */
   readonly judge?: (response: HttpResponse) => Judgement | undefined;
+  /** Header, in lower case, that says how many seconds to wait where there is no Retry-After. */
+  readonly waitHeader?: string;
   /** What an error must not quote, beside URL and headers: secrets of the body. */
   readonly secrets?: readonly string[];
 }
@@ -117,7 +119,8 @@ async function send(exchange: Exchange, request: HttpRequest): Promise<HttpRespo
     if (status < 300 || status > 308 || location === undefined) {
       const judgement = request.judge?.(response) ?? reasonOfStatus(status) ?? "taken";
       if (judgement === "taken" || judgement.length === 0) return response;
-      throw failure({ doing, response, secrets: secretsOf(url, headers, request.secrets) }, judgement);
+      const secrets = secretsOf(url, headers, request.secrets);
+      throw failure({ doing, response, secrets, waitHeader: request.waitHeader }, judgement);
     }
     url = redirected(url, location, status, doing);
     if (hops === REDIRECTS)
@@ -196,10 +199,15 @@ interface Failed {
   readonly doing: string;
   readonly response: HttpResponse;
   readonly secrets: readonly string[];
+  readonly waitHeader?: string | undefined;
 }
 
-function failure({ doing, response, secrets }: Failed, judgement: Exclude<Judgement, "taken">): DeliveryError {
-  const waits = { retryAfterMs: retryAfterMs(response.headers.get("retry-after"), Date.now()) };
+function failure(
+  { doing, response, secrets, waitHeader = "" }: Failed,
+  judgement: Exclude<Judgement, "taken">,
+): DeliveryError {
+  const wait = response.headers.get("retry-after") ?? response.headers.get(waitHeader);
+  const waits = { retryAfterMs: retryAfterMs(wait, Date.now()) };
   if (typeof judgement !== "string") {
     const refused = judgement.map((one) => ({ ...one, message: excerptOf(one.message, secrets) }));
     const [first] = refused;

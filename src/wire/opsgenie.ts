@@ -1,5 +1,5 @@
 /** Alerts as Opsgenie and Jira Service Management take them. @see https://docs.opsgenie.com/docs/alert-api#create-alert */
-import type { HeaderList, Http } from "./http.ts";
+import type { HeaderList, Http, HttpResponse, Judgement } from "./http.ts";
 import { clipped } from "./sink-http.ts";
 
 const LIMITS = { message: 130, alias: 512, description: 15_000, entity: 512, source: 100 } as const;
@@ -52,6 +52,17 @@ export function alertAddress(given: string | undefined, service: keyof typeof AD
   if (!given) return ADDRESSES[service];
   const scheme = /^https?:\/\//.test(given) ? "" : compat && !given.includes("api") ? "http://" : "https://";
   return `${scheme}${given.replace(/\/+$/, "")}`;
+}
+
+/**
+ * Of a request that was too much: the seconds in which too many were counted.
+ * @see https://docs.opsgenie.com/docs/api-rate-limiting
+ */
+export const WAIT_HEADER = "x-ratelimit-period-in-sec";
+
+/** A key that is none is answered 422, as a bad alert is: `Key format is not valid!` */
+export function judgeAlert({ status, text }: HttpResponse): Judgement | undefined {
+  return status === 422 && /key format is not valid/i.test(text) ? "unauthorized" : undefined;
 }
 
 /** Asks for an alert. A key that may only create is answered 403, and is good; one that is none is answered 422. */

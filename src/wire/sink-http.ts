@@ -44,6 +44,11 @@ export function templatedHeaders(
     );
 }
 
+/** Whether a template is the same text for every event. */
+export function isPlain(text: TemplateText): boolean {
+  return typeof text === "string" && !/\{\{|<%/.test(text);
+}
+
 /** Renders all of them; what has no template is empty. */
 export function templatedTexts<K extends string>(
   templates: Readonly<Record<K, TemplateText | undefined>>,

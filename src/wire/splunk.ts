@@ -20,15 +20,18 @@ const CODES: readonly (readonly [Reason | "taken", readonly number[]])[] = [
 ];
 const MEANING = new Map(CODES.flatMap(([reason, codes]) => codes.map((code) => [code, reason] as const)));
 
+const WRONG_INDEX = 7;
+
 /**
- * Judges the answer to `count` events by its code. Of a request with one bad event nobody promises that the others were
+ * Judges the answer to `count` events by its code; with `ownIndex` each event names its index, and a wrong one is its own
+ * fault. Of a request with one bad event nobody promises that the others were
  * indexed, or were not: the bad one is refused, the others are sent again.
  */
-export function judgeCollector({ status, text }: HttpResponse, count: number): Judgement | undefined {
+export function judgeCollector({ status, text }: HttpResponse, count: number, ownIndex = false): Judgement | undefined {
   const answer = jsonObject(text);
   const code = answer?.code;
   if (typeof code !== "number") return status === 200 ? "unavailable" : undefined;
-  const meaning = MEANING.get(code);
+  const meaning = code === WRONG_INDEX && ownIndex ? "rejected" : MEANING.get(code);
   const bad = answer?.["invalid-event-number"];
   if (meaning !== "rejected" || typeof bad !== "number" || bad < 0 || bad >= count || count === 1) return meaning;
   return Array.from({ length: count }, (_, index) =>

@@ -1,7 +1,7 @@
 /** Cards for Microsoft Teams. */
 import { DeliveryError } from "../errors.ts";
 import type { HttpResponse, Judgement } from "./http.ts";
-import { clipped } from "./sink-http.ts";
+import { clipped, jsonObject } from "./sink-http.ts";
 
 /** Of a message with its card. @see https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/add-incoming-webhook */
 const MAX_MESSAGE_BYTES = 28 * 1024;
@@ -72,8 +72,12 @@ function goText(value: unknown): string {
   return `map[${entries.map(([key, one]) => `${key}:${goText(one)}`).join(" ")}]`;
 }
 
-/** Connectors answer 200 and tell of Teams' refusal in words. */
+/**
+ * Connectors answer 200 and tell of Teams' refusal in words. A flow looks at the card behind its 202: when it refuses
+ * itself, with Azure's envelope of an error, it is disabled or wants another schema, and no other event can help.
+ */
 export function judgeTeams({ status, text }: HttpResponse): Judgement | undefined {
+  if (status === 400) return typeof jsonObject(text)?.error === "object" ? "not_found" : undefined;
   const found = status === 200 ? /returned HTTP error (\d{3})/.exec(text)?.[1] : undefined;
   if (found === undefined) return undefined;
   if (found === "429") return "throttled";

@@ -46,10 +46,34 @@ async function setUp(settings: object, compat = false, answer: (got: Got) => Res
     const events = reasons.map((reason, index) => anEvent({ id: `uid.${index}`, reason, message: `message ${index}` }));
     return sink.deliver(events as unknown as Batch, AbortSignal.timeout(1_000));
   };
-  return { deliver, came, lines, config };
+  const check = async () => sink.check?.(AbortSignal.timeout(1_000));
+  return { deliver, check, came, lines, config };
 }
 
 describe("loki", () => {
+  test("check tells credentials and tenant from the address by a push of nothing", async () => {
+    const said = (status: number, text: string) => () => new Response(text, { status });
+    const empty = "error at least one valid stream is required for ingestion";
+    const tenant = { tenant: "one", bearerToken: "t" };
+    const good = await setUp(tenant, false, said(422, empty));
+    expect(await good.check()).toBeUndefined();
+    const [got] = good.came;
+    expect([got?.body, got?.headers.get("x-scope-orgid"), got?.headers.get("authorization")]).toEqual([
+      ...[{ streams: [] }, "one", "Bearer t"],
+    ]);
+    for (const [status, text, reason] of [
+      [401, "no org id", "unauthorized"],
+      [404, "page not found", "not_found"],
+      [503, "not ready", "unavailable"],
+    ] as const) {
+      const { check } = await setUp(tenant, false, said(status, text));
+      expect((await refusalOf(check())).reason).toBe(reason);
+    }
+    const templated = await setUp({ tenant: "{{ .Type }}" });
+    expect(await templated.check()).toContain("not checked");
+    expect(templated.came).toHaveLength(0);
+  });
+
   test("groups a batch into streams by rendered labels, and leaves empty ones out", async () => {
     const { deliver, came } = await setUp({
       streamLabels: { r: "{{ .Reason }}", a: "b" },

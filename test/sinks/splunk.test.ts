@@ -118,6 +118,33 @@ describe("splunk", () => {
     expect((await refusalOf(deliver(1, 50))).reason).toBe("timeout");
   });
 
+  test("takes a wrong index for the event's fault when each event names its own", async () => {
+    const answer = () =>
+      Response.json({ text: "Incorrect index", code: 7, "invalid-event-number": 1 }, { status: 400 });
+    for (const [index, expected] of [
+      ["k8s", undefined],
+      [
+        "{{ .Type }}",
+        [
+          [0, "unavailable"],
+          [1, "rejected"],
+        ],
+      ],
+      [
+        { eta: "<%= it.Type %>" },
+        [
+          [0, "unavailable"],
+          [1, "rejected"],
+        ],
+      ],
+    ] as const) {
+      const { deliver } = await setUp({ index }, answer);
+      const error = await refusalOf(deliver(2));
+      if (expected === undefined) expect([error.reason as string, error.refused]).toEqual(["not_found", undefined]);
+      else expect(error.refused?.map((one) => [one.index, one.reason])).toEqual(expected as never);
+    }
+  });
+
   test("check tells a wrong token from a wrong address", async () => {
     const { sink } = await setUp({}, () => Response.json({ text: "Invalid token", code: 21 }, { status: 400 }));
     expect((await refusalOf(sink.check?.(AbortSignal.timeout(1_000)) ?? Promise.resolve())).reason).toBe(

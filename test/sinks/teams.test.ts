@@ -11,8 +11,8 @@ afterEach(() => {
   for (const server of servers.splice(0)) server[Symbol.dispose]();
 });
 
-async function setUp(settings: object, { compat = false, text = "" } = {}) {
-  const server = rawServer(() => [`HTTP/1.1 200 OK\r\nContent-Length: ${text.length}\r\n\r\n${text}`]);
+async function setUp(settings: object, { compat = false, text = "", status = 200 } = {}) {
+  const server = rawServer(() => [`HTTP/1.1 ${status} OK\r\nContent-Length: ${text.length}\r\n\r\n${text}`]);
   servers.push(server);
   const options = { receiver: "t", logger: recordingLogger().logger, compat, compileTemplate: compileSimple, env: {} };
   const endpoint = `http://127.0.0.1:${server.port}/x`;
@@ -67,6 +67,17 @@ describe("teams", () => {
       const text = `Webhook message delivery failed with error: Microsoft Teams endpoint returned HTTP error ${code} with ContextId x`;
       expect((await refusalOf((await setUp({}, { text })).deliver())).reason).toBe(reason);
     }
+  });
+
+  test("takes what a flow refuses for its own sake for no fault of the event", async () => {
+    const disabled = { error: { code: "WorkflowTriggerIsNotEnabled", message: "trigger is not enabled" } };
+    for (const [text, reason] of [
+      [JSON.stringify(disabled), "not_found"],
+      ["Bad payload received by generic incoming webhook.", "rejected"],
+      ['{"error":"x"}', "rejected"],
+    ] as const)
+      expect((await refusalOf((await setUp({}, { text, status: 400 })).deliver())).reason).toBe(reason);
+    await (await setUp({}, { status: 202 })).deliver();
   });
 
   test("in compat prints metadata as Go does, and headers as they are", async () => {

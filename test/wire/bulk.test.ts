@@ -52,6 +52,20 @@ async function setUp(
 }
 
 describe("bulk", () => {
+  test("writes versions as they are, however long, and none that is no plain number", async () => {
+    const { made, server } = await setUp(elasticsearch, { useEventID: true });
+    const versions = ["9007199254740993", "0", "007", "12a", "1".repeat(19)];
+    const events = versions.map((resourceVersion) => anEvent({ metadata: { uid: 'u"1', resourceVersion } }));
+    await made.deliver(events as unknown as Batch, AbortSignal.timeout(1_000));
+    const actions = (server.requests[0]?.body ?? "").split("\n").filter((line) => line.startsWith('{"index"'));
+    const start = '{"index":{"_index":"kube-events","_id":"u\\"1"';
+    expect(actions).toEqual([
+      `${start},"version":9007199254740993,"version_type":"external"}}`,
+      `${start},"version":0,"version_type":"external"}}`,
+      ...[`${start}}}`, `${start}}}`, `${start}}}`],
+    ]);
+  });
+
   const documents: readonly [string, object, unknown[]][] = [
     ["creates a document per state", {}, [{ create: { _index: "kube-events", _id: "uid.0" } }, { m: "x" }]],
     [
