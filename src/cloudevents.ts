@@ -42,9 +42,9 @@ export interface CloudEventData {
   readonly json: string;
 }
 
-// In lower case: one official SDK knows no other spelling.
+// In these spellings: the JavaScript SDK knows the charset of the first in lower case only, the Go SDK none of the second.
 export const STRUCTURED_TYPE = "application/cloudevents+json; charset=utf-8";
-export const BATCH_TYPE = "application/cloudevents-batch+json; charset=utf-8";
+export const BATCH_TYPE = "application/cloudevents-batch+json";
 export const DATA_TYPE = "application/json";
 
 /** Bytes that every intermediary must forward; larger events may get lost on the way. */

@@ -8,6 +8,7 @@ import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { aws } from "./aws.ts";
+import { cloudevents } from "./cloudevents.ts";
 import type { Definition, Plan } from "./definition.ts";
 import { election } from "./election.ts";
 import { gotemplate } from "./gotemplate.ts";
@@ -34,6 +35,7 @@ export const COMPONENTS: readonly Definition[] = [
   rsyslog,
   syslogNg,
   gotemplate,
+  cloudevents,
   election,
   redis,
   influxdb,
