@@ -15,7 +15,8 @@ interface Fields {
   minute: number;
   second: number;
   nanos: number;
-  half: "" | "am" | "pm";
+  am: boolean;
+  pm: boolean;
   utc: boolean;
   offset: number | undefined;
   zoneName: string;
@@ -44,7 +45,8 @@ export function parseTime(layout: string, text: string, zone: Zone): GoTime {
     minute: 0,
     second: 0,
     nanos: 0,
-    half: "",
+    am: false,
+    pm: false,
     utc: false,
     offset: undefined,
     zoneName: "",
@@ -173,8 +175,8 @@ function readPart(part: string, value: string, fields: Fields, fractionFollows: 
     case "PM":
     case "pm": {
       const half = value.slice(0, 2);
-      if (half === part) fields.half = "pm";
-      else if (half === (part === "PM" ? "AM" : "am")) fields.half = "am";
+      if (half === part) fields.pm = true;
+      else if (half === (part === "PM" ? "AM" : "am")) fields.am = true;
       else throw new Misfit();
       return value.slice(2);
     }
@@ -292,8 +294,9 @@ function signedOffset(value: string): string {
 function assemble(fields: Fields, zone: Zone, fault: (message: string) => Error): GoTime {
   const { year, minute, second, nanos } = fields;
   let { month, day, hour } = fields;
-  if (fields.half === "pm" && hour < 12) hour += 12;
-  else if (fields.half === "am" && hour === 12) hour = 0;
+  // A text may name both.
+  if (fields.pm && hour < 12) hour += 12;
+  else if (fields.am && hour === 12) hour = 0;
   if (fields.yearDay >= 0) {
     if (fields.yearDay < 1 || fields.yearDay > (daysIn(2, year) === 29 ? 366 : 365)) {
       throw fault("day-of-year out of range");

@@ -301,7 +301,7 @@ function formatBytes(value: Bytes, spec: Spec, depth: number): string {
       return hexBytes(value.data, spec);
     default: {
       spend(value.data.length);
-      const open = spec.sharpV ? `${depth === 0 ? "[]byte" : "[]uint8"}{` : "[";
+      const open = spec.sharpV ? `${depth === 0 && spec.verb !== "w" ? "[]byte" : "[]uint8"}{` : "[";
       const items = Array.from(value.data, (byte) => format(new Num(UINT8, byte), spec, depth + 1, true));
       return open + items.join(spec.sharpV ? ", " : " ") + (spec.sharpV ? "}" : "]");
     }
@@ -368,8 +368,11 @@ function formatNum(value: Num, spec: Spec): string {
 /** What a String or Error method gives, for the verbs that ask for text. */
 function methodText(value: Value, spec: Spec): string | undefined {
   if (spec.sharpV) {
-    const own = value instanceof Struct ? findMember(value.type, "GoString") : undefined;
-    if (own?.is !== "method" || !(value instanceof Struct)) return undefined;
+    if (!(value instanceof Struct || value instanceof Ptr)) return undefined;
+    const type = value instanceof Ptr ? value.type.elem : value.type;
+    const own = type?.kind === "struct" ? findMember(type, "GoString") : undefined;
+    if (own?.is !== "method") return undefined;
+    if (value.native === null) return "<nil>";
     return pad(truncate(String(own.method.call(own.self(value.native), [])), spec), spec);
   }
   if (!"vsxXq".includes(spec.verb)) return undefined;

@@ -35,6 +35,17 @@ const FINDINGS: Readonly<Record<string, readonly Row[]>> = {
       "rich",
       "<nil>|<nil>|<nil>|<nil>",
     ],
+    [
+      '{{ printf "%#v|%#5v|%#v" .DeletionTimestamp .DeletionTimestamp .Related }}',
+      "rich",
+      "<nil>|<nil>|(*v1.ObjectReference)(nil)",
+    ],
+  ],
+  "what wraps an error is no %v to a list of bytes": [
+    ['{{ printf "%#w %#v" (slice .ToJSON 0 1) (slice .ToJSON 0 1) }}', "rich", "[]uint8{%!w(uint8=0x7b)} []byte{0x7b}"],
+  ],
+  "of two halves of the day, both count": [
+    ['{{ (toDate "pmpm," "pmam,").Format "15" }}{{ (toDate "pmpm3" "ampm12").Format "15" }}', "rich", "1200"],
   ],
   "an element that a function gives has lost its address, and its String method with it": [
     ["{{ first .InvolvedObject.OwnerReferences }}", "series", `{${OWNER}}`],
