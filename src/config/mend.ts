@@ -13,6 +13,8 @@ export interface Mended {
   readonly message: string;
   readonly hint?: string;
   readonly edits: readonly Edit[];
+  /** The predecessor reads it, and as the edit has it. */
+  readonly tolerated?: boolean;
 }
 
 interface Fault {
@@ -154,8 +156,10 @@ function specialStart(line: Line): Mended | undefined {
   const special = /^[{[*&!%@`]/.exec(value)?.[0];
   if (!special) return undefined;
   const at = line.start + lead.length;
+  const tolerated = special === "@" || special === "`";
   return {
-    severity: "error",
+    tolerated,
+    severity: tolerated ? "warning" : "error",
     code: "unquoted-value",
     at,
     message: `a value that starts with \`${special}\` is not text in YAML`,

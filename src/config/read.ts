@@ -38,12 +38,12 @@ export function readTree(
     if (!fault) return { source, root: build(parsed, source, findings, options), cutAt };
     const mended = round < (source.text.length > LARGE ? 5 : MOST_MENDED) ? mend(source.text, fault) : undefined;
     if (!mended) return broken(fault.at, fault.message);
-    const { edits, ...finding } = mended;
+    const { edits, tolerated = false, ...finding } = mended;
     const next = editSource(source, edits);
     if (next.text === source.text) return broken(fault.at, fault.message);
     const tab = finding.code === "tab-indentation";
     if (tab) cutAt = Math.min(cutAt ?? Number.POSITIVE_INFINITY, source.origin(finding.at));
-    findings.add({ ...finding, fatal: !tab });
+    findings.add({ ...finding, fatal: !tab && !tolerated });
     source = next;
     findings.follow(source);
   }

@@ -462,6 +462,12 @@ const ROWS: readonly Row[] = [
     starts: false,
   },
   {
+    name: "text that YAML reserves, as the exporter reads it",
+    yaml: `clusterName: @name\nlogFormat: json\nmetricsNamePrefix: x_\n${REST}`,
+    findings: ["1:14 warning unquoted-value"],
+    starts: true,
+  },
+  {
     name: "unquoted asterisk",
     yaml: route("drop:\n  - namespace: *test*\nmatch:\n  - receiver: dump"),
     findings: ["3:18 error yaml-alias", "3:18 error bad-pattern"],
