@@ -47,9 +47,6 @@ export interface DeliverOptions {
   readonly io: Io;
 }
 
-/** Receivers may have this share of the buffer before them: nothing is pushed out. */
-const SHARE = 1 / 2;
-const LOOK_EVERY = 32;
 const LOOK_MS = 5;
 const SHOWN = 10;
 
@@ -65,24 +62,23 @@ export async function deliverAll(
     io,
   );
   const watch = pipeline.watch("replay");
+  const room = backPressure(pipeline, config, timeoutMs, stop);
   let problems = 0;
-  let offered = 0;
   let gaveUp = false;
   try {
-    for await (const one of inputs) {
-      if (stop.aborted) break;
+    for await (const one of untilAborted(inputs, stop)) {
       const found = eventIn(one, config);
       if ("problem" in found) {
         problems += 1;
         io.stderr(`petrel: ${found.problem}\n`);
         continue;
       }
-      offer(pipeline, watch, found.input, found.event);
-      offered += 1;
-      if (offered % LOOK_EVERY === 0 && !(await roomFor(pipeline, config, timeoutMs, stop))) {
+      const bytes = Buffer.from(JSON.stringify(found.input));
+      if (!(await room(bytes.length))) {
         gaveUp = true;
         break;
       }
+      offer(pipeline, watch, bytes, found.event);
     }
     if (!gaveUp) await drained(pipeline, timeoutMs, stop);
   } catch (error) {
@@ -122,6 +118,20 @@ export async function deliverAll(
   }
 }
 
+/** A stream may be silent for ever: the signal does not wait for what comes next. */
+async function* untilAborted<T>(from: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T> {
+  const aborted = new Promise<undefined>((resolve) => {
+    if (signal.aborted) resolve(undefined);
+    else signal.addEventListener("abort", () => resolve(undefined), { once: true });
+  });
+  const iterator = from[Symbol.asyncIterator]();
+  for (;;) {
+    const step = await Promise.race([iterator.next(), aborted]);
+    if (step === undefined || step.done) return;
+    yield step.value;
+  }
+}
+
 type Found = { readonly input: unknown; readonly event: Event } | { readonly problem: string };
 
 function eventIn(one: Input, config: Config): Found {
@@ -134,19 +144,42 @@ function eventIn(one: Input, config: Config): Found {
   }
 }
 
-function offer(pipeline: Pipeline, watch: number, input: unknown, event: Event): void {
+function offer(pipeline: Pipeline, watch: number, bytes: Uint8Array, event: Event): void {
   const { uid, resourceVersion = "" } = event.metadata;
   const version = /^\d{1,15}$/.test(resourceVersion) ? Number(resourceVersion) : Number.NaN;
   const identity = identityOf(Number.isNaN(version) ? event.id : (uid ?? event.id));
-  pipeline.receive(watch, Buffer.from(JSON.stringify(input)), "listed", version, identity, event);
+  pipeline.receive(watch, bytes, "listed", version, identity, event);
 }
 
-/** False: nothing has been taken for too long. */
-async function roomFor(pipeline: Pipeline, config: Config, timeoutMs: number, stop: AbortSignal): Promise<boolean> {
-  const { buffer } = config;
-  return await progress(pipeline, timeoutMs, stop, ({ events, bytes }) => {
-    return events <= buffer.events * SHARE && bytes <= buffer.bytes * SHARE;
-  });
+/**
+ * Waits, if need be, until the buffer can take an event of so many bytes without pushing out another; asked once per
+ * event. False: nothing has been taken for too long.
+ */
+function backPressure(
+  pipeline: Pipeline,
+  { buffer }: Config,
+  timeoutMs: number,
+  stop: AbortSignal,
+): (bytes: number) => boolean | Promise<boolean> {
+  /** What may go in before the next look. */
+  let events = 0;
+  let room = 0;
+  return (bytes) => {
+    if (events >= 1 && room >= bytes) {
+      events -= 1;
+      room -= bytes;
+      return true;
+    }
+    return progress(pipeline, timeoutMs, stop, (status) => {
+      const free = buffer.bytes - status.bytes;
+      if (status.events > buffer.events / 2 || free < Math.max(bytes, buffer.bytes / 2)) {
+        if (status.events > 0) return false;
+      }
+      events = (buffer.events - status.events) / 2 - 1;
+      room = free / 2 - bytes;
+      return true;
+    });
+  };
 }
 
 async function drained(pipeline: Pipeline, timeoutMs: number, stop: AbortSignal): Promise<void> {
