@@ -58,6 +58,7 @@ export const aws: Definition = {
           ready: { url: `http://127.0.0.1:${ssmPort}/` },
         },
       ],
+      versions: { moto: MOTO.replace(/^.*==/, "") },
       usage: [
         `http://127.0.0.1:${port}: any access key; POST /moto-api/reset empties it`,
         `https://127.0.0.1:${tlsPort} (CA ${tls.ca})`,

@@ -24,6 +24,7 @@ import { pubsub } from "./pubsub.ts";
 import { redis } from "./redis.ts";
 import { elasticsearch, opensearch } from "./search.ts";
 import { rsyslog, syslogNg } from "./syslog.ts";
+import { toxiproxy } from "./toxiproxy.ts";
 
 /** Every component, by name. */
 export const COMPONENTS: readonly Definition[] = [
@@ -43,6 +44,7 @@ export const COMPONENTS: readonly Definition[] = [
   kafka,
   aws,
   pubsub,
+  toxiproxy,
 ];
 
 /** A component that runs. */
@@ -52,6 +54,7 @@ export interface Running {
   readonly dir: string;
   readonly ports: Plan["ports"];
   readonly env: Plan["env"];
+  readonly versions: Plan["versions"];
   readonly usage: Plan["usage"];
   /** Ends one process, at once and without a word to it. */
   kill(process: string): Promise<void>;
@@ -124,6 +127,7 @@ function running(name: string, dir: string): Running {
     dir,
     ports: state.ports,
     env: state.env,
+    versions: state.versions,
     usage: state.usage,
     kill: (one) => kill(one, "SIGKILL"),
     start,
@@ -188,7 +192,10 @@ export async function obtain(name: string): Promise<{ readonly running: Running;
     await rm(dir, { recursive: true, force: true });
     throw error;
   }
-  return { running: running(name, dir), started: true };
+  const started = running(name, dir);
+  const servers = Object.entries(started.versions).map(([server, version]) => `${server} ${version}`);
+  console.log(`started ${name}: ${servers.join(", ")}`);
+  return { running: started, started: true };
 }
 
 const own: string[] = [];

@@ -7,6 +7,8 @@ export interface Plan {
   readonly env: Readonly<Record<string, string>>;
   /** In the order in which they start. */
   readonly processes: readonly ProcessSpec[];
+  /** Version of each server, by the name that the reference gives it; said in the log of a run. */
+  readonly versions: Readonly<Record<string, string>>;
   /** Lines that `bun run testbed` prints. */
   readonly usage: readonly string[];
 }

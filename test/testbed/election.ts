@@ -1,7 +1,7 @@
 /** A contender for a Lease that is client-go's own, as kubernetes-event-exporter is one: the judge of our elections. */
 import { join } from "node:path";
 import type { Definition } from "./definition.ts";
-import { goPrograms } from "./place.ts";
+import { goPrograms, pinnedVersion } from "./place.ts";
 
 const MODULE = join(import.meta.dir, "election");
 
@@ -23,6 +23,7 @@ export const election: Definition = {
       ports: {},
       env: { PROGRAM: path },
       processes: [],
+      versions: { "client-go": pinnedVersion(join(MODULE, "go.mod"), "k8s.io/client-go") },
       usage: [`${path} -kubeconfig FILE -name LEASE -identity ME [-release]`],
     };
   },

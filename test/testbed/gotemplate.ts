@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import type { EventEntry } from "../template/vectors.ts";
 import type { Definition } from "./definition.ts";
-import { goPrograms } from "./place.ts";
+import { command, goPrograms } from "./place.ts";
 
 const MODULE = join(import.meta.dir, "gotemplate");
 
@@ -24,6 +24,7 @@ export const gotemplate: Definition = {
       ports: {},
       env: { PROGRAM: path },
       processes: [],
+      versions: { Go: (await command(["go", "version"])).split(" ")[2] ?? "" },
       usage: [`echo '{"template":"{{ upper \\"go\\" }}"}' | ${path}`],
     };
   },

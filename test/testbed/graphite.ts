@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Definition } from "./definition.ts";
-import { command, debs, libraries } from "./place.ts";
+import { command, debs, debVersion, libraries } from "./place.ts";
 import { freePorts } from "./process.ts";
 
 const PACKAGES = ["graphite-web"];
@@ -48,6 +48,7 @@ export const graphite: Definition = {
       ports: { http: port },
       env: { URL: url },
       processes: [{ name: "graphite", argv, env, ready: { url: `${url}/events/get_data?from=-1min` } }],
+      versions: { Graphite: await debVersion("graphite-web") },
       usage: [`curl '${url}/events/get_data?from=-1h'`],
     };
   },

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Definition } from "./definition.ts";
-import { debs, libraries } from "./place.ts";
+import { debs, debVersion, libraries } from "./place.ts";
 import { freePorts } from "./process.ts";
 
 const PACKAGES = ["influxdb", "influxdb-client"];
@@ -38,6 +38,7 @@ export const influxdb: Definition = {
           ready: { url: `${url}/ping` },
         },
       ],
+      versions: { InfluxDB: await debVersion("influxdb") },
       usage: [`${url}; make the user: CREATE USER ${USER.name} WITH PASSWORD '${USER.password}' WITH ALL PRIVILEGES`],
     };
   },

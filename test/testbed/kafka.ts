@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { certificates } from "./certs.ts";
 import type { Definition } from "./definition.ts";
-import { command, once, place } from "./place.ts";
+import { command, once, pinnedVersion, place } from "./place.ts";
 import { freePorts } from "./process.ts";
 
 const FOLDER = join(import.meta.dir, "kafka");
@@ -77,6 +77,7 @@ export const kafka: Definition = {
         CLIENT_KEY: tls.clientKey,
       },
       processes: [{ name: "kafka", argv: java("kafka.Kafka", properties), ready: { port: saslPlain } }],
+      versions: { Kafka: pinnedVersion(join(FOLDER, "pom.xml"), "kafka_2.13") },
       usage: [
         `plain 127.0.0.1:${plain}, SASL_SSL localhost:${saslSsl}, SSL with client certificate localhost:${ssl}`,
         `SASL_PLAINTEXT 127.0.0.1:${saslPlain}; PLAIN ${USERS.plain}/${USERS.plainPassword}, SCRAM ${USERS.scram}/${USERS.scramPassword}`,

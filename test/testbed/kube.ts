@@ -103,6 +103,9 @@ async function plan(dir: string): Promise<Plan> {
       },
       { name: "kube-scheduler", argv: [program("kube-scheduler"), ...client] },
     ],
+    versions: {
+      Kubernetes: (await command([program("kube-apiserver"), "--version"])).trim().replace(/^Kubernetes v/, ""),
+    },
     usage: [
       `export KUBECONFIG=${file("admin.kubeconfig")}`,
       `${program("kubectl")} create deployment web --image=nginx --replicas=3`,

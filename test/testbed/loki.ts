@@ -87,6 +87,7 @@ export const loki: Definition = {
       processes: [
         { name: "loki", argv: [path, `-config.file=${join(dir, "loki.yaml")}`], ready: { url: `${url}/ready` } },
       ],
+      versions: { Loki: VERSION.slice(1) },
       usage: [`push ${url}/loki/api/v1/push`, `curl -G ${url}/loki/api/v1/query_range --data-urlencode 'query={…}'`],
     };
   },

@@ -117,6 +117,23 @@ export async function debs(name: string, packages: readonly string[]): Promise<s
   return join(folder, "root");
 }
 
+/** Upstream's version of a Debian package: `7.0.15` of `5:7.0.15-1~deb12u10`. */
+export async function debVersion(name: string): Promise<string> {
+  const [, version = ""] = /Candidate: (?:\d+:)?([\w.+~]+)/.exec(await candidates([name])) ?? [];
+  return version;
+}
+
+/** Version of a module in a go.mod, or of a dependency in a pom.xml, whose own name comes before. */
+export function pinnedVersion(file: string, name: string): string {
+  const text = readFileSync(file, "utf8");
+  const pattern = file.endsWith("go.mod")
+    ? `${RegExp.escape(name)} v(\\S+)`
+    : `<artifactId>${RegExp.escape(name)}</artifactId><version>([^<]+)`;
+  const version = [...text.matchAll(new RegExp(pattern, "g"))].at(-1)?.[1];
+  if (version === undefined) throw new Error(`${file} has no version of ${name}`);
+  return version;
+}
+
 /** Folders of shared libraries below an unpacked root, for LD_LIBRARY_PATH. */
 export function libraries(root: string): string {
   const triplet = `${{ x64: "x86_64", arm64: "aarch64" }[arch() as string] ?? arch()}-linux-gnu`;

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Definition } from "./definition.ts";
-import { debs, libraries } from "./place.ts";
+import { debs, debVersion, libraries } from "./place.ts";
 import { freePorts } from "./process.ts";
 
 const PACKAGES = ["prometheus"];
@@ -39,6 +39,7 @@ export const prometheus: Definition = {
           ready: { url: `${url}/-/ready` },
         },
       ],
+      versions: { Prometheus: await debVersion("prometheus") },
       usage: [`${url}; write [{"targets": ["127.0.0.1:2112"]}] into ${targets}`],
     };
   },

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Definition } from "./definition.ts";
-import { goPrograms } from "./place.ts";
+import { goPrograms, pinnedVersion } from "./place.ts";
 import { freePorts } from "./process.ts";
 
 const program = async () =>
@@ -21,6 +21,9 @@ export const pubsub: Definition = {
       ports: { pubsub: port },
       env: { EMULATOR: address },
       processes: [{ name: "pstest", argv: [await program(), "-addr", address], ready: { port } }],
+      versions: {
+        "Google's pstest": pinnedVersion(join(import.meta.dir, "pubsub/go.mod"), "cloud.google.com/go/pubsub/v2"),
+      },
       usage: [`PUBSUB_EMULATOR_HOST=${address}; http://${address}/v1/projects/P/topics/T`],
     };
   },

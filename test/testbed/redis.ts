@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { certificates } from "./certs.ts";
 import type { Definition } from "./definition.ts";
-import { debs, libraries } from "./place.ts";
+import { debs, debVersion, libraries } from "./place.ts";
 import { freePorts } from "./process.ts";
 
 const PACKAGES = ["redis-server", "redis-tools"];
@@ -52,6 +52,7 @@ export const redis: Definition = {
           ready: { port: tlsPort },
         },
       ],
+      versions: { Redis: await debVersion("redis-server") },
       usage: [
         `redis://default:${PASSWORD}@127.0.0.1:${port}, TLS 127.0.0.1:${tlsPort} (CA ${tls.ca})`,
         `user ${ACL_USER.name}, password ${ACL_USER.password}: keys ${ACL_USER.keys}`,

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Definition } from "./definition.ts";
-import { command, once, place } from "./place.ts";
+import { command, once, pinnedVersion, place } from "./place.ts";
 import { freePorts } from "./process.ts";
 
 const SOURCES = join(import.meta.dir, "search");
@@ -21,7 +21,7 @@ async function classPath(name: string, main: string): Promise<string> {
   return `${join(folder, "classes")}:${join(folder, "jars")}/*`;
 }
 
-function node(name: string, main: string, summary: string): Definition {
+function node(name: string, title: string, main: string, summary: string): Definition {
   return {
     name,
     summary,
@@ -41,11 +41,17 @@ function node(name: string, main: string, summary: string): Definition {
         ports: { http },
         env: { URL: url },
         processes: [{ name, argv, ready: { url: `${url}/_cluster/health?wait_for_status=yellow` } }],
+        versions: { [title]: pinnedVersion(join(SOURCES, `${name}.xml`), name) },
         usage: [`curl ${url}/_cat/indices`],
       };
     },
   };
 }
 
-export const elasticsearch = node("elasticsearch", "ElasticsearchNode", "Elasticsearch 7.17.28, without data streams");
-export const opensearch = node("opensearch", "OpenSearchNode", "OpenSearch 2.19.1, with data streams");
+export const elasticsearch = node(
+  "elasticsearch",
+  "Elasticsearch",
+  "ElasticsearchNode",
+  "Elasticsearch 7.17.28, without data streams",
+);
+export const opensearch = node("opensearch", "OpenSearch", "OpenSearchNode", "OpenSearch 2.19.1, with data streams");

@@ -2,7 +2,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { certificates } from "./certs.ts";
 import type { Definition } from "./definition.ts";
-import { debs, libraries } from "./place.ts";
+import { debs, debVersion, libraries } from "./place.ts";
 import { freePorts } from "./process.ts";
 
 const RSYSLOG = ["rsyslog", "rsyslog-gnutls", "libestr0", "libfastjson4", "liblognorm5"];
@@ -56,6 +56,7 @@ export const rsyslog: Definition = {
           ready: { port: tlsPort },
         },
       ],
+      versions: { rsyslog: await debVersion("rsyslog") },
       usage: [`UDP and TCP 127.0.0.1:${port}, TLS 127.0.0.1:${tlsPort} (CA ${tls.ca})`, `tail -f ${got}`],
     };
   },
@@ -95,6 +96,7 @@ export const syslogNg: Definition = {
           ready: { port: tcp },
         },
       ],
+      versions: { "syslog-ng": await debVersion("syslog-ng-core") },
       usage: [
         `RFC 3164: UDP and TCP (newline) 127.0.0.1:${bsd}`,
         `RFC 5424: TCP (octet counting) 127.0.0.1:${tcp}, UDP 127.0.0.1:${udp}`,
