@@ -1,7 +1,7 @@
 /** The official Go SDK for CloudEvents as a process that reads what it is given: the judge of what Petrel sends. */
 import { join } from "node:path";
 import type { Definition } from "./definition.ts";
-import { command, goPrograms } from "./place.ts";
+import { command, goPrograms, pinnedVersion } from "./place.ts";
 
 const MODULE = join(import.meta.dir, "cloudevents");
 
@@ -19,8 +19,15 @@ export const cloudevents: Definition = {
   },
   plan: async () => {
     const path = await program();
+    const versions = { "CloudEvents SDK": pinnedVersion(join(MODULE, "go.mod"), "github.com/cloudevents/sdk-go/v2") };
     const line = { binding: "http", headers: { "Content-Type": "application/cloudevents+json" }, body: "{}" };
-    return { ports: {}, env: { PROGRAM: path }, processes: [], usage: [`echo '${JSON.stringify(line)}' | ${path}`] };
+    return {
+      ports: {},
+      env: { PROGRAM: path },
+      processes: [],
+      versions,
+      usage: [`echo '${JSON.stringify(line)}' | ${path}`],
+    };
   },
 };
 
