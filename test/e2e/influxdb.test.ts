@@ -39,8 +39,6 @@ describeReal("influxdb", ["influxdb"], () => {
     const { USER, PASSWORD } = server.env;
     // The first request may make the administrator; with one there it is a repeat, by that administrator.
     await query(`CREATE USER ${USER} WITH PASSWORD '${PASSWORD}' WITH ALL PRIVILEGES`);
-    const { headers } = await fetch(`${server.env.URL}/ping`);
-    console.log(`influxdb ${headers.get("x-influxdb-version")}`);
   }, 300_000);
 
   const settings = (more: object) => ({
@@ -100,7 +98,9 @@ describeReal("influxdb", ["influxdb"], () => {
       return dropped === 1 ? undefined : `${dropped}`;
     });
     for (const name of ["password", "right"]) {
-      expect(await events.petrel.metric("petrel_receiver_up", `receiver="${name}"`)).toBe(0);
+      await eventually(`${name} is down`, 20_000, async () =>
+        (await events.petrel.metric("petrel_receiver_up", `receiver="${name}"`)) === 0 ? undefined : "it is up",
+      );
       const said = events.petrel
         .stderr()
         .split("\n")
@@ -108,5 +108,34 @@ describeReal("influxdb", ["influxdb"], () => {
       expect(`${name}: ${said}`).toContain('"reason":"unauthorized"');
     }
     expect(events.petrel.stderr()).not.toMatch(/wrong-password|reader-password/);
+  }, 120_000);
+});
+
+/** The way of InfluxDB 2, of which Debian has no server. It keeps tags, and of texts only that they were there. */
+describeReal("influxdb 2's way, to VictoriaMetrics", ["victoriametrics"], () => {
+  let server: Running;
+  beforeAll(async () => {
+    server = await component("victoriametrics");
+  }, 300_000);
+
+  test("a thousand events, with a token", async () => {
+    const settings = { url: server.env.URL, org: "o", bucket: "b", token: "t", clusterName: `c${Date.now()}` };
+    await using events = await flow([
+      { name: "json", influxdb: settings },
+      { name: "gzip", influxdb: { ...settings, withFields: true, gzip: true } },
+    ]);
+    events.write(1_000);
+    for (const name of ["json", "gzip"]) await events.delivered(name);
+    const uids = [...new Set(events.ids.map((id) => id.slice(0, id.lastIndexOf("."))))].sort();
+    for (const name of ["k8s_events_value", "k8s_events_event_id", "events_message", "events_event_id"]) {
+      await eventually(name, 20_000, async () => {
+        await fetch(`${server.env.URL}/internal/force_flush`);
+        const match = `${name}{cluster_name="${settings.clusterName}"}`;
+        const response = await fetch(`${server.env.URL}/api/v1/export?${new URLSearchParams({ "match[]": match })}`);
+        const lines = (await response.text()).split("\n").filter((line) => line !== "");
+        const found = lines.map((line) => String(JSON.parse(line).metric.uid)).sort();
+        return Bun.deepEquals(found, uids) ? undefined : `${found.length} of ${uids.length}`;
+      });
+    }
   }, 120_000);
 });

@@ -70,7 +70,10 @@ export default {
     order: "by time",
     id: "field `event_id`; a repeat is the same series and time, and overwrites itself",
     retries: `${HTTP_RETRIES}; a refused request goes in halves`,
-    tested: [{ component: "influxdb", server: "InfluxDB", version: "1.6.7" }],
+    tested: [
+      { component: "influxdb", server: "InfluxDB", version: "1.6.7" },
+      { component: "victoriametrics", server: "VictoriaMetrics", version: "1.79.5" },
+    ],
   },
   gone: "network",
   skip: {},

@@ -25,6 +25,7 @@ import { redis } from "./redis.ts";
 import { elasticsearch, opensearch } from "./search.ts";
 import { rsyslog, syslogNg } from "./syslog.ts";
 import { toxiproxy } from "./toxiproxy.ts";
+import { victoriametrics } from "./victoriametrics.ts";
 
 /** Every component, by name. */
 export const COMPONENTS: readonly Definition[] = [
@@ -41,6 +42,7 @@ export const COMPONENTS: readonly Definition[] = [
   redis,
   influxdb,
   prometheus,
+  victoriametrics,
   kafka,
   aws,
   pubsub,
