@@ -31,7 +31,7 @@ export default defineSink({
       ...awsFields(field),
     }),
   example: { detailType: "{{ .Reason }}", source: "my-cluster", eventBusName: "kubernetes", region: "eu-central-1" },
-  batch: { count: COUNT, bytes: MAX_BYTES },
+  batch: { count: COUNT, bytes: MAX_BYTES, lingerMs: 200 },
   concurrency: 4,
   partial: true,
   carriesId: false,

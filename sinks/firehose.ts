@@ -24,7 +24,7 @@ export default defineSink({
       ...awsFields(field),
     }),
   example: { deliveryStreamName: "kubernetes-events", region: "eu-central-1" },
-  batch: { count: REQUEST.count, bytes: REQUEST.bytes, eventBytes: REQUEST.entryBytes },
+  batch: { count: REQUEST.count, bytes: REQUEST.bytes, eventBytes: REQUEST.entryBytes, lingerMs: 1_000 },
   partial: true,
   carriesId: false,
   updates: "all",

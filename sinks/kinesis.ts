@@ -22,7 +22,7 @@ export default defineSink({
       ...awsFields(field),
     }),
   example: { streamName: "kubernetes-events", region: "eu-central-1" },
-  batch: { count: REQUEST.count, bytes: REQUEST.bytes, eventBytes: REQUEST.entryBytes },
+  batch: { count: REQUEST.count, bytes: REQUEST.bytes, eventBytes: REQUEST.entryBytes, lingerMs: 200 },
   partial: true,
   carriesId: false,
   updates: "all",

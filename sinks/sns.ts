@@ -10,6 +10,7 @@ import { clipped } from "../src/wire/sink-http.ts";
 const COUNT = 10;
 const MAX_BYTES = 1024 * 1024;
 const DEFAULT_BYTES = 256 * 1024;
+const LINGER_MS = 200;
 /** @see https://docs.aws.amazon.com/sns/latest/api/API_Publish.html */
 const SUBJECT_MAX = 99;
 
@@ -28,8 +29,10 @@ export default defineSink({
       ...messageFields(field, "topics"),
     }),
   example: { topicARN: "arn:aws:sns:eu-central-1:123456789012:kubernetes-events", subject: "{{ .Reason }}" },
-  batch: { count: COUNT, bytes: MAX_BYTES },
-  limits: ({ maxMessageBytes }) => ({ count: COUNT, bytes: Math.min(maxMessageBytes || DEFAULT_BYTES, MAX_BYTES) }),
+  batch: { count: COUNT, bytes: MAX_BYTES, lingerMs: LINGER_MS },
+  limits: ({ maxMessageBytes: max }) => ({
+    ...{ count: COUNT, bytes: Math.min(max || DEFAULT_BYTES, MAX_BYTES), lingerMs: LINGER_MS },
+  }),
   concurrency: 4,
   partial: true,
   carriesId: true,

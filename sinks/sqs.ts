@@ -20,7 +20,7 @@ export default defineSink({
       ...messageFields(field, "queues"),
     }),
   example: { queueName: "kubernetes-events.fifo", region: "eu-central-1" },
-  batch: { count: REQUEST.count, bytes: REQUEST.bytes },
+  batch: { count: REQUEST.count, bytes: REQUEST.bytes, lingerMs: 200 },
   concurrency: 4,
   partial: true,
   carriesId: true,

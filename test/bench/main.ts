@@ -1,5 +1,6 @@
 /**
- * `bun run bench [SCENARIO…] [--write]`: the budgets, measured on the compiled executable.
+ * `bun run bench [SCENARIO…] [--write]`: the budgets, measured on the compiled executable. `bun run bench receivers`:
+ * receivers.ts.
  *
  * Every figure is the median of several runs; RSS and RssAnon come from /proc, CPU from the process's own ticks (10 ms).
  */
@@ -9,6 +10,7 @@ import { cpus, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "bun";
 import type { Command, Received } from "./cluster.ts";
+import { type Usage, usage } from "./receivers/measure.ts";
 
 /** Another executable than the one just built, to compare two. */
 const EXE = process.env.BENCH_EXE ?? join(import.meta.dir, "../../dist/petrel");
@@ -21,28 +23,6 @@ interface Figure {
   readonly budget?: number;
   /** The figure must not be below the budget, instead of above. */
   readonly atLeast?: boolean;
-}
-
-interface Usage {
-  readonly rss: number;
-  readonly anon: number;
-  readonly peak: number;
-  readonly cpuSeconds: number;
-}
-
-function usage(pid: number): Usage {
-  const status = readFileSync(`/proc/${pid}/status`, "utf8");
-  const field = (name: string): number =>
-    Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)?.[1] ?? Number.NaN) / 1_024;
-  const ticks = readFileSync(`/proc/${pid}/stat`, "utf8")
-    .replace(/^.*\) /, "")
-    .split(" ");
-  return {
-    rss: field("VmRSS"),
-    anon: field("RssAnon"),
-    peak: field("VmHWM"),
-    cpuSeconds: (Number(ticks[11]) + Number(ticks[12])) / 100,
-  };
 }
 
 /** A simulated cluster in its own process. */
@@ -302,6 +282,12 @@ function hook(name: string, batch: string, events: number, budget: number): Prom
       },
     ),
   );
+}
+
+if (process.argv[2] === "receivers") {
+  const { benchReceivers } = await import("./receivers.ts");
+  await benchReceivers(process.argv.slice(3));
+  process.exit(0);
 }
 
 // Pages of an executable that was just written count differently until they are on disk.

@@ -6,12 +6,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { component, type Running } from "../testbed/component.ts";
 import { describeReal } from "../testbed/suite.ts";
+import { type AwsOptions, openQueue } from "./aws-queue.ts";
 import { eventually } from "./eventually.ts";
 import { flow, idsOf } from "./flow.ts";
 
 const REGION = "eu-central-1";
 const KEYS = { accessKeyId: "AKIDTESTBED0000", secretAccessKey: "testbed-secret-key" };
-const TAKE_MS = 100_000;
 const TEST_MS = 120_000;
 const ENV = { AWS_ACCESS_KEY_ID: KEYS.accessKeyId, AWS_SECRET_ACCESS_KEY: KEYS.secretAccessKey, AWS_REGION: REGION };
 
@@ -24,52 +24,9 @@ describeReal("AWS", ["aws"], () => {
     aws = await component("aws");
     endpoint = `http://127.0.0.1:${aws.ports.aws}`;
   }, 300_000);
-  const options = () => ({ endpoint, region: REGION, credentials: KEYS });
+  const options = (): AwsOptions => ({ endpoint, region: REGION, credentials: KEYS });
 
-  async function queue(name: string) {
-    const {
-      SQSClient,
-      CreateQueueCommand,
-      ReceiveMessageCommand,
-      DeleteMessageBatchCommand,
-      GetQueueAttributesCommand,
-    } = await import("@aws-sdk/client-sqs");
-    const client = new SQSClient(options());
-    const fifo = name.endsWith(".fifo");
-    const { QueueUrl } = await client.send(
-      new CreateQueueCommand({ QueueName: name, ...(fifo && { Attributes: { FifoQueue: "true" } }) }),
-    );
-    const { Attributes } = await client.send(new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ["QueueArn"] }));
-    return {
-      arn: Attributes?.QueueArn ?? "",
-      /** Takes `count` messages as they come, for moto looks at every message that waits with each request. */
-      async take(count: number) {
-        const got: { body: string; id: string | undefined }[] = [];
-        const deadline = Date.now() + TAKE_MS;
-        while (got.length < count && Date.now() < deadline) {
-          const { Messages = [] } = await client.send(
-            new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10, MessageAttributeNames: ["All"] }),
-          );
-          if (Messages.length === 0) {
-            await Bun.sleep(50);
-            continue;
-          }
-          for (const { Body = "", MessageAttributes } of Messages)
-            got.push({ body: Body, id: MessageAttributes?.id?.StringValue });
-          await client.send(
-            new DeleteMessageBatchCommand({
-              QueueUrl,
-              Entries: Messages.map(({ ReceiptHandle }, at) => ({
-                Id: String(at),
-                ReceiptHandle: ReceiptHandle ?? "",
-              })),
-            }),
-          );
-        }
-        return got;
-      },
-    };
-  }
+  const queue = (name: string) => openQueue(options(), name);
 
   test(
     "a thousand events reach SQS with their ids",

@@ -7,6 +7,7 @@ import { eventually } from "./eventually.ts";
 export const EXECUTABLE = process.env.PETREL_EXE ?? resolve(import.meta.dir, "../../dist/petrel");
 
 export interface PetrelProcess {
+  readonly pid: number;
   /** `host:port` of the metrics listener. */
   readonly address: string;
   /** Lines of standard output so far. */
@@ -67,6 +68,7 @@ export async function startExecutable(
     throw new Error(`${error instanceof Error ? error.message : error}\n${errors.slice(-20).join("\n")}`);
   }
   return {
+    pid: child.pid,
     address: `127.0.0.1:${port}`,
     stdout,
     stderr: () => errors.join("\n"),
