@@ -5,20 +5,8 @@
  */
 import type { Event, InvolvedObject, ObjectMeta } from "../event.ts";
 import { checkLength, spend } from "../template/budget.ts";
-import {
-  BOOL,
-  BYTES,
-  Bytes,
-  type GoTime,
-  INT32,
-  INT64,
-  Ptr,
-  ptrTo,
-  STRING,
-  Struct,
-  structType,
-  type Type,
-} from "../template/value.ts";
+import { BOOL, BYTES, INT32, INT64, ptrTo, STRING, structType } from "../template/types.ts";
+import { Bytes, type GoTime, Ptr, Struct, type Type } from "../template/value.ts";
 import {
   LABELS,
   metaJson,

@@ -2,10 +2,12 @@
 import type { Event } from "../event.ts";
 import type { Limits } from "../template/budget.ts";
 import type { Problem } from "../template/context.ts";
+import type { FuncMap } from "../template/func.ts";
 import { sprig } from "../template/funcs/sprig.ts";
 import { memberNames } from "../template/member.ts";
 import { compile, type Template } from "../template/template.ts";
-import { type FuncMap, ptrTo, type Type } from "../template/value.ts";
+import { ptrTo } from "../template/types.ts";
+import type { Type } from "../template/value.ts";
 import { ENHANCED_EVENT } from "./event-type.ts";
 
 /** The type of the dot: a pointer to the exporter's event. */

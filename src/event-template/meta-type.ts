@@ -4,20 +4,8 @@
  * @see https://pkg.go.dev/k8s.io/apimachinery/pkg/apis/meta/v1#ObjectMeta
  */
 import type { ObjectMeta, ObjectReference, OwnerReference } from "../event.ts";
-import {
-  BOOL,
-  type Field,
-  INT64,
-  mapOf,
-  Ptr,
-  ptrTo,
-  STRING,
-  sliceOf,
-  stringType,
-  structType,
-  type Type,
-  type Value,
-} from "../template/value.ts";
+import { BOOL, INT64, mapOf, ptrTo, STRING, sliceOf, stringType, structType } from "../template/types.ts";
+import { type Field, Ptr, type Type, type Value } from "../template/value.ts";
 import {
   addItself,
   compact,

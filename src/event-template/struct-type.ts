@@ -1,6 +1,7 @@
 /** How the Go structs of Kubernetes are declared over our plain objects: fields, methods, generated texts, omitted JSON. */
 import { formatValue } from "../template/print.ts";
-import { type Field, type Method, Ptr, ptrTo, STRING, type Type, type Value } from "../template/value.ts";
+import { ptrTo, STRING } from "../template/types.ts";
+import { type Field, type Method, Ptr, type Type, type Value } from "../template/value.ts";
 
 /** A field that reads one property. `T` is the struct's native type. */
 export function field<T>(name: string, type: Type, get: (self: T) => unknown): Field {

@@ -1,15 +1,11 @@
 /** metav1.Time and metav1.MicroTime over the timestamps of the API. */
 
+import { BOOL, BYTES, ptrTo, structType, TIME } from "../template/types.ts";
 import {
-  BOOL,
-  BYTES,
   Bytes,
   type GoTime,
   type Method,
   Ptr,
-  ptrTo,
-  structType,
-  TIME,
   type Type,
   UTC,
   type Value,

@@ -6,31 +6,13 @@
 import { checkLength, spend } from "./budget.ts";
 import { byteLength, sliceBytes, toBytes } from "./bytes.ts";
 import { equal, less, lessOrEqual } from "./compare.ts";
+import { type FuncMap, fn, P, variadic } from "./func.ts";
+import { integerOf, isTrue, itemsOf, stringOf, typeOf } from "./inspect.ts";
 import { sprint, sprintln, typeName } from "./print.ts";
 import { sprintf } from "./printf.ts";
 import { isPrint } from "./quote.ts";
-import {
-  BOOL,
-  Bytes,
-  Dict,
-  type FuncMap,
-  fn,
-  GoError,
-  INT,
-  integerOf,
-  isTrue,
-  itemsOf,
-  Num,
-  P,
-  Ptr,
-  Slice,
-  STRING,
-  stringOf,
-  typeOf,
-  UINT8,
-  type Value,
-  variadic,
-} from "./value.ts";
+import { BOOL, INT, STRING, UINT8 } from "./types.ts";
+import { Bytes, Dict, GoError, Num, Ptr, Slice, type Value } from "./value.ts";
 import { zeroOf } from "./zero.ts";
 
 /** Follows pointers; null when there is nothing at the end. */

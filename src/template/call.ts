@@ -1,27 +1,10 @@
 /** Arguments: Go's checks and conversions, done at load where the argument is a constant. */
 import { type Eval, type Expr, errorAt, note, type Run, report, type Scope, type Unit } from "./context.ts";
+import { typeOf } from "./inspect.ts";
 import type { Arg, Node } from "./node.ts";
 import { describe } from "./node.ts";
-import {
-  ANY,
-  ANY_DICT,
-  Complex,
-  Dict,
-  dict,
-  float as floatValue,
-  type GoTime,
-  int,
-  Num,
-  type Param,
-  Ptr,
-  STRING,
-  STRING_DICT,
-  Struct,
-  TIME,
-  type Type,
-  typeOf,
-  type Value,
-} from "./value.ts";
+import { ANY, ANY_DICT, dict, float as floatValue, int, STRING, STRING_DICT, TIME } from "./types.ts";
+import { Complex, Dict, type GoTime, Num, type Param, Ptr, Struct, type Type, type Value } from "./value.ts";
 import { canBeNil, zeroOf } from "./zero.ts";
 
 /** Makes what the function receives from a value. */

@@ -1,22 +1,8 @@
 /** eq, ne, lt, le, gt, ge: Go's rules for comparing values of different types. */
 import { compareStrings } from "./bytes.ts";
+import { isNil, stringOf, typeOf } from "./inspect.ts";
 import { formatArg, formatValue, PLAIN, typeName } from "./print.ts";
-import {
-  Bytes,
-  Complex,
-  Dict,
-  GoError,
-  isNil,
-  Num,
-  Ptr,
-  Slice,
-  Str,
-  Struct,
-  stringOf,
-  type Type,
-  typeOf,
-  type Value,
-} from "./value.ts";
+import { Bytes, Complex, Dict, GoError, Num, Ptr, Slice, Str, Struct, type Type, type Value } from "./value.ts";
 
 type Basic = "bool" | "complex" | "int" | "uint" | "float" | "string" | "none";
 

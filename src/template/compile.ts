@@ -4,24 +4,12 @@ import { lastVisited } from "./call.ts";
 import { type Eval, type Exec, errorAt, report, rethrow, type Scope, type Unit } from "./context.ts";
 import { compilePipe, setVariable } from "./expression.ts";
 import { elementType } from "./field.ts";
+import { isTrue, itemsOf, sortedKeys, typeOf } from "./inspect.ts";
 import type { BranchNode, ListNode, Node, PipeNode, Statement, TemplateNode } from "./node.ts";
 import { formatOutput, formatValue } from "./print.ts";
 import { quote } from "./quote.ts";
-import {
-  Bytes,
-  Dict,
-  INT,
-  isTrue,
-  itemsOf,
-  Num,
-  Ptr,
-  Slice,
-  STRING,
-  sortedKeys,
-  type Type,
-  typeOf,
-  type Value,
-} from "./value.ts";
+import { INT, STRING } from "./types.ts";
+import { Bytes, Dict, Num, Ptr, Slice, type Type, type Value } from "./value.ts";
 
 /** One template of a text, to be put into `unit.templates`. */
 export function compileTemplate(unit: Unit, list: ListNode, dot: Type | undefined, conditional: boolean): Exec {

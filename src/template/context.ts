@@ -1,9 +1,10 @@
 /** What the parts of the compiler share: the shape of compiled code, the state of a rendering, and errors with a place. */
 import { LimitError } from "./budget.ts";
 import { TemplateError } from "./error.ts";
+import type { FuncMap } from "./func.ts";
 import { describe, type Node } from "./node.ts";
 import { quote } from "./quote.ts";
-import { type FuncMap, GoError, type Type, type Value } from "./value.ts";
+import { GoError, type Type, type Value } from "./value.ts";
 
 /** The state of one rendering of one template; a called template has its own, but for the output. */
 export interface Run {

@@ -3,10 +3,13 @@ import { budget, spend } from "./budget.ts";
 import { type Arguments, compileArguments, constantOf, lastVisited } from "./call.ts";
 import { type Eval, type Expr, errorAt, type Run, report, rethrow, type Scope } from "./context.ts";
 import { compileChain } from "./field.ts";
+import { type Func, P } from "./func.ts";
+import { isTrue, typeOf } from "./inspect.ts";
 import type { Arg, CommandNode, FieldNode, IdentifierNode, Node, PipeNode, VariableNode } from "./node.ts";
 import { describe } from "./node.ts";
 import { typeName } from "./print.ts";
-import { ANY, type Func, GoError, isTrue, type Method, P, type Type, typeOf, type Value } from "./value.ts";
+import { ANY } from "./types.ts";
+import { GoError, type Method, type Type, type Value } from "./value.ts";
 
 /** A pipeline; its variables are on the stack when it returns. A nil interface comes out as no value. */
 export function compilePipe(scope: Scope, pipe: PipeNode): Expr {

@@ -1,9 +1,11 @@
 /** `.a.b.c`: fields of structs, methods, keys of maps. */
 import { lastVisited } from "./call.ts";
 import { type Eval, type Expr, errorAt, note, rethrow, type Scope, type Unit } from "./context.ts";
+import { typeOf } from "./inspect.ts";
 import { findMember, planChain } from "./member.ts";
 import type { Node } from "./node.ts";
-import { ANY, Dict, type Method, Num, Ptr, Str, Struct, type Type, typeOf, type Value } from "./value.ts";
+import { ANY } from "./types.ts";
+import { Dict, type Method, Num, Ptr, Str, Struct, type Type, type Value } from "./value.ts";
 
 /** Calls a method with arguments that are already known how to evaluate. */
 export type CallMethod = (method: Method, name: string) => (self: unknown) => Value;

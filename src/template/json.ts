@@ -3,24 +3,10 @@ import { checkLength, spend } from "./budget.ts";
 import { compareStrings, toBytes } from "./bytes.ts";
 import { formatFloat } from "./float.ts";
 import { timeJson } from "./gotime.ts";
+import { sortedKeys, timeOf } from "./inspect.ts";
 import { typeName } from "./print.ts";
-import {
-  Bytes,
-  Complex,
-  Dict,
-  dict,
-  float,
-  GoError,
-  list,
-  Num,
-  Ptr,
-  Slice,
-  Str,
-  type Struct,
-  sortedKeys,
-  timeOf,
-  type Value,
-} from "./value.ts";
+import { dict, float, list } from "./types.ts";
+import { Bytes, Complex, Dict, GoError, Num, Ptr, Slice, Str, type Struct, type Value } from "./value.ts";
 
 const NEEDS_ESCAPE = /["\\\x00-\x1f\u2028\u2029\ud800-\udfff]/;
 const NEEDS_ESCAPE_HTML = /["\\\x00-\x1f<>&\u2028\u2029\ud800-\udfff]/;

@@ -1,5 +1,6 @@
 /** Finding fields and methods on Go types: promotion through embedded structs, pointer and value receivers. */
-import { type Field, type Method, Ptr, STRING, STRING_DICT, Struct, type Type, type Value } from "./value.ts";
+import { STRING, STRING_DICT } from "./types.ts";
+import { type Field, type Method, Ptr, Struct, type Type, type Value } from "./value.ts";
 
 export type Member =
   | { readonly is: "field"; readonly field: Field; readonly get: (native: unknown) => unknown }

@@ -6,24 +6,11 @@
 import { checkLength, spend } from "./budget.ts";
 import { fromBytes, toBytes } from "./bytes.ts";
 import { formatFloat } from "./float.ts";
+import { sortedKeys, typeOf } from "./inspect.ts";
 import { boundText, findMember, NIL_TEXT, stringMethod } from "./member.ts";
 import { canBackquote, isPrint, quote, quoteChar } from "./quote.ts";
-import {
-  ANY,
-  Bytes,
-  Complex,
-  Dict,
-  Num,
-  Ptr,
-  Slice,
-  Str,
-  Struct,
-  sortedKeys,
-  type Type,
-  typeOf,
-  UINT8,
-  type Value,
-} from "./value.ts";
+import { ANY, UINT8 } from "./types.ts";
+import { Bytes, Complex, Dict, Num, Ptr, Slice, Str, Struct, type Type, type Value } from "./value.ts";
 
 /** Flags, width and precision of one verb. */
 export interface Spec {

@@ -1,7 +1,8 @@
 /** Go's fmt.Sprintf: the reading of format strings. */
 import { checkLength } from "./budget.ts";
+import { integerOf } from "./inspect.ts";
 import { formatArg, formatValue, PLAIN, type Spec, typeName } from "./print.ts";
-import { integerOf, type Value } from "./value.ts";
+import type { Value } from "./value.ts";
 
 /** Go's bound for widths and precisions. */
 const TOO_LARGE = 1_000_000;

@@ -8,8 +8,10 @@ import { toBytes } from "./bytes.ts";
 import { compileTemplate } from "./compile.ts";
 import type { Exec, Problem, Run, Unit } from "./context.ts";
 import { TemplateError } from "./error.ts";
+import type { FuncMap } from "./func.ts";
 import { parse } from "./parse.ts";
-import { type FuncMap, fromJson, type Type, type Value } from "./value.ts";
+import { fromJson } from "./types.ts";
+import type { Type, Value } from "./value.ts";
 
 export interface Template {
   /** The text for this data; bytes that are no UTF-8 become U+FFFD. Throws TemplateError. */

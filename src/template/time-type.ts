@@ -1,9 +1,11 @@
 /**
  * The methods of Go's time.Time, Duration, Month, Weekday and Location, as templates reach them. Importing it fills the
- * types of value.ts.
+ * types of types.ts.
  *
  * @see https://pkg.go.dev/time
  */
+
+import { P, paramOf } from "./func.ts";
 import {
   addDate,
   addDuration,
@@ -22,28 +24,28 @@ import { formatDuration, roundDuration, truncateDuration } from "./gotime-durati
 import {
   BOOL,
   BYTES,
-  Bytes,
   DURATION,
   duration,
   FLOAT64,
   float,
-  GoError,
-  type GoTime,
   INT,
   INT64,
   LOCATION,
-  type Method,
   num,
   numberType,
-  P,
-  type Param,
-  Ptr,
-  paramOf,
   ptrTo,
   STRING,
   TIME,
-  type Type,
   time,
+} from "./types.ts";
+import {
+  Bytes,
+  GoError,
+  type GoTime,
+  type Method,
+  type Param,
+  Ptr,
+  type Type,
   UTC,
   type Value,
   ZERO_SECONDS,

@@ -1,5 +1,6 @@
 /** Zero values, and which types have nil among their values. */
-import { Dict, float, INT64, num, Ptr, Slice, STRING, Str, type Type, type Value } from "./value.ts";
+import { float, INT64, num, STRING } from "./types.ts";
+import { Dict, Ptr, Slice, Str, type Type, type Value } from "./value.ts";
 
 export function canBeNil(type: Type): boolean {
   return type.kind === "interface" || type.kind === "map" || type.kind === "slice" || type.kind === "ptr";

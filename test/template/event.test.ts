@@ -4,8 +4,9 @@ import type { Event } from "../../src/event.ts";
 import { eventJson, goJson } from "../../src/event-template/event-type.ts";
 import { compileForEvent } from "../../src/event-template/go.ts";
 import { parseTimestamp } from "../../src/event-template/time-type.ts";
+import type { FuncMap } from "../../src/template/func.ts";
 import { sprigFuncs } from "../../src/template/funcs/sprig.ts";
-import { type FuncMap, UTC } from "../../src/template/value.ts";
+import { UTC } from "../../src/template/value.ts";
 import { eventOf, readEvents } from "./vectors.ts";
 
 const events = await readEvents();

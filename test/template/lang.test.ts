@@ -4,9 +4,10 @@
  */
 import { describe, expect, test } from "bun:test";
 import { TemplateError } from "../../src/template/error.ts";
+import { fn, P } from "../../src/template/func.ts";
 import { sprig } from "../../src/template/funcs/sprig.ts";
 import { compile } from "../../src/template/template.ts";
-import { fn, GoError, P } from "../../src/template/value.ts";
+import { GoError } from "../../src/template/value.ts";
 import { difference, readEvents, readVectors, run, sameWords } from "./vectors.ts";
 
 // What the vectors were observed with.

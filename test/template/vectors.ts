@@ -2,8 +2,8 @@
 import type { Event, InvolvedObject, ObjectMeta, ObjectReference } from "../../src/event.ts";
 import { compileEventTemplate } from "../../src/event-template/go.ts";
 import { TemplateError } from "../../src/template/error.ts";
+import type { FuncMap } from "../../src/template/func.ts";
 import { compile, type Template } from "../../src/template/template.ts";
-import type { FuncMap } from "../../src/template/value.ts";
 
 export interface Vector {
   readonly id: string;

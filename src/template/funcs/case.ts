@@ -2,7 +2,7 @@
 import { spend } from "../budget.ts";
 import { toByteString } from "../byte-string.ts";
 import { isAscii } from "../bytes.ts";
-import { type FuncMap, fn, P } from "../value.ts";
+import { type FuncMap, fn, P } from "../func.ts";
 
 const SPACE = /^[\t\n\v\f\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]$/;
 const UPPER = /^\p{Lu}$/u;

@@ -2,24 +2,11 @@
 import type { KeyObject } from "node:crypto";
 import { spend } from "../budget.ts";
 import { fromBytes, toBytes } from "../bytes.ts";
+import { type FuncMap, fn, P, paramOf } from "../func.ts";
+import { integerOf } from "../inspect.ts";
 import { formatValue } from "../print.ts";
-import {
-  type FuncMap,
-  fn,
-  GoError,
-  integerOf,
-  list,
-  P,
-  type Param,
-  paramOf,
-  type Slice,
-  STRING,
-  Struct,
-  structType,
-  type Type,
-  UINT32,
-  type Value,
-} from "../value.ts";
+import { list, STRING, structType, UINT32 } from "../types.ts";
+import { GoError, type Param, type Slice, Struct, type Type, type Value } from "../value.ts";
 import { type CertificateRequest, type Issuer, makeCertificate, nodeCrypto, readCertificate } from "./certificate.ts";
 import type { Clock } from "./dates.ts";
 import * as asn1 from "./der.ts";

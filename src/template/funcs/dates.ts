@@ -2,25 +2,14 @@
 // Gives time.Time its methods, so that what these functions return prints.
 import "../time-type.ts";
 import { budget } from "../budget.ts";
+import { type FuncMap, fn, P } from "../func.ts";
 import { addDuration, formatTime, fromMillis, inZone, subtract, unixTime } from "../gotime.ts";
 import { formatDuration, parseDuration, roundDuration } from "../gotime-duration.ts";
 import { parseTime } from "../gotime-parse.ts";
 import { loadZone } from "../gotime-zone.ts";
-import {
-  type FuncMap,
-  fn,
-  GoError,
-  type GoTime,
-  INT32,
-  Num,
-  P,
-  time,
-  timeOf,
-  UTC,
-  type Value,
-  ZERO_TIME,
-  type Zone,
-} from "../value.ts";
+import { timeOf } from "../inspect.ts";
+import { INT32, time } from "../types.ts";
+import { GoError, type GoTime, Num, UTC, type Value, ZERO_TIME, type Zone } from "../value.ts";
 
 /** The clock, and the zone that Go calls Local. */
 export interface Clock {

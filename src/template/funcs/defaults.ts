@@ -1,9 +1,11 @@
 /** sprig's defaults, JSON, reflection and flow control. */
 
 import { LimitError } from "../budget.ts";
+import { type FuncMap, fn, P, variadic } from "../func.ts";
+import { isTrue, typeOf } from "../inspect.ts";
 import { decodeJson, encodeJson, indentJson } from "../json.ts";
 import { typeName } from "../print.ts";
-import { type FuncMap, fn, GoError, isTrue, P, typeOf, type Value, variadic } from "../value.ts";
+import { GoError, type Value } from "../value.ts";
 import { deepEqual } from "./equal.ts";
 
 /** What a function gives whose Go original drops the error. */

@@ -1,27 +1,10 @@
 /** sprig's dictionary functions. */
 import { budget, spend } from "../budget.ts";
+import { type FuncMap, fn, P, variadic } from "../func.ts";
+import { isNil, isTrue, sortedKeys, typeOf } from "../inspect.ts";
 import { typeName } from "../print.ts";
-import {
-  ANY_DICT,
-  Bytes,
-  Dict,
-  dict,
-  type FuncMap,
-  fn,
-  GoError,
-  isNil,
-  isTrue,
-  list,
-  P,
-  Ptr,
-  Slice,
-  Struct,
-  sortedKeys,
-  strings,
-  typeOf,
-  type Value,
-  variadic,
-} from "../value.ts";
+import { ANY_DICT, dict, list, strings } from "../types.ts";
+import { Bytes, Dict, GoError, Ptr, Slice, Struct, type Value } from "../value.ts";
 import { textOf } from "./strings.ts";
 
 function makeDict(values: readonly Value[]): Dict {

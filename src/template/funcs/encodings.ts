@@ -2,7 +2,8 @@
 import { checkLength } from "../budget.ts";
 import { fromByteString, toByteString } from "../byte-string.ts";
 import { fromBytes, toBytes } from "../bytes.ts";
-import { type FuncMap, fn, GoError, P } from "../value.ts";
+import { type FuncMap, fn, P } from "../func.ts";
+import { GoError } from "../value.ts";
 
 const BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 const BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";

@@ -1,6 +1,7 @@
 /** Go's reflect.DeepEqual over our values: types count, nil and empty differ. */
 import { spend } from "../budget.ts";
-import { Bytes, Complex, Dict, Num, Ptr, Slice, Str, Struct, timeOf, typeOf, type Value } from "../value.ts";
+import { timeOf, typeOf } from "../inspect.ts";
+import { Bytes, Complex, Dict, Num, Ptr, Slice, Str, Struct, type Value } from "../value.ts";
 
 export function deepEqual(a: Value, b: Value): boolean {
   spend(1);

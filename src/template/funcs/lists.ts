@@ -1,22 +1,9 @@
 /** sprig's list functions. */
 import { spend } from "../budget.ts";
-import {
-  ANY_LIST,
-  Bytes,
-  type FuncMap,
-  fn,
-  GoError,
-  inInterface,
-  isTrue,
-  itemsOf,
-  list,
-  P,
-  Slice,
-  sliceOf,
-  typeOf,
-  type Value,
-  variadic,
-} from "../value.ts";
+import { type FuncMap, fn, P, variadic } from "../func.ts";
+import { inInterface, isTrue, itemsOf, typeOf } from "../inspect.ts";
+import { ANY_LIST, list, sliceOf } from "../types.ts";
+import { Bytes, GoError, Slice, type Value } from "../value.ts";
 import { deepEqual } from "./equal.ts";
 import { toInt64 } from "./numbers.ts";
 

@@ -1,8 +1,10 @@
 /** sprig's conversions, integers and floats. */
 import { spend } from "../budget.ts";
+import { type FuncMap, fn, P, variadic } from "../func.ts";
 import { parseFloat64, parseNumber } from "../literal.ts";
 import { sprint } from "../print.ts";
-import { type FuncMap, float, fn, GoError, int, ints, Num, P, Ptr, type Value, variadic } from "../value.ts";
+import { float, int, ints } from "../types.ts";
+import { GoError, Num, Ptr, type Value } from "../value.ts";
 import { type Decimal, decimalOf, decimalToFloat, divide, minus, plus, times } from "./decimal.ts";
 
 const atLeast = (a: bigint, b: bigint): bigint => {

@@ -1,6 +1,8 @@
 /** sprig's random functions. */
 import { checkLength, spend } from "../budget.ts";
-import { type FuncMap, fn, GoError, int, P } from "../value.ts";
+import { type FuncMap, fn, P } from "../func.ts";
+import { int } from "../types.ts";
+import { GoError } from "../value.ts";
 
 /** Fills with bytes that nobody can foretell. */
 export type RandomBytes = (count: number) => Uint8Array;

@@ -1,7 +1,9 @@
 /** sprig's regular expressions. */
 import { lookAtClock } from "../budget.ts";
+import { type FuncMap, fn, P } from "../func.ts";
 import { compilePattern, type Pattern, PatternError, quoteMeta } from "../re2.ts";
-import { type FuncMap, fn, GoError, P, Slice, STRING_LIST, strings, type Value } from "../value.ts";
+import { STRING_LIST, strings } from "../types.ts";
+import { GoError, Slice, type Value } from "../value.ts";
 
 // Patterns of templates are constants as a rule; one built from an event's text must not grow the memory.
 const MAX_PATTERNS = 256;

@@ -1,25 +1,9 @@
 /** sprig's semantic versions, as Masterminds/semver v3 reads and compares them. */
 
 import { toBytes } from "../bytes.ts";
-import {
-  Bytes,
-  type FuncMap,
-  fn,
-  GoError,
-  type Method,
-  num,
-  P,
-  type Param,
-  Ptr,
-  paramOf,
-  ptrTo,
-  STRING,
-  Struct,
-  structType,
-  type Type,
-  UINT64,
-  type Value,
-} from "../value.ts";
+import { type FuncMap, fn, P, paramOf } from "../func.ts";
+import { num, ptrTo, STRING, structType, UINT64 } from "../types.ts";
+import { Bytes, GoError, type Method, type Param, Ptr, Struct, type Type, type Value } from "../value.ts";
 
 interface Version {
   readonly major: bigint;

@@ -5,8 +5,8 @@
  */
 
 import { spend } from "../budget.ts";
+import { type Func, type FuncMap, fn, P } from "../func.ts";
 import { localZone } from "../gotime-zone.ts";
-import { type Func, type FuncMap, fn, P } from "../value.ts";
 import { caseFuncs } from "./case.ts";
 import { cryptoFuncs } from "./crypto.ts";
 import { type Clock, dateFuncs } from "./dates.ts";

@@ -2,25 +2,13 @@
 import { checkLength, spend } from "../budget.ts";
 import { fromByteString, onBytes, toByteString } from "../byte-string.ts";
 import { byteLength, compareStrings, fromBytes, isAscii, sliceBytes } from "../bytes.ts";
+import { type FuncMap, fn, P, variadic } from "../func.ts";
+import { inInterface, itemsOf } from "../inspect.ts";
 import { NIL_TEXT, stringMethod } from "../member.ts";
 import { formatValue } from "../print.ts";
 import { quote } from "../quote.ts";
-import {
-  Bytes,
-  type FuncMap,
-  fn,
-  GoError,
-  inInterface,
-  itemsOf,
-  P,
-  Ptr,
-  Slice,
-  STRING_LIST,
-  stringDict,
-  strings,
-  type Value,
-  variadic,
-} from "../value.ts";
+import { STRING_LIST, stringDict, strings } from "../types.ts";
+import { Bytes, GoError, Ptr, Slice, type Value } from "../value.ts";
 import { isSpace } from "./case.ts";
 
 /** As sprig's strval: what `toString` gives. */

@@ -1,7 +1,10 @@
 /** sprig's urlParse and urlJoin, over Go's net/url (with its own, lenient, reading of URLs). */
 import { fromByteString, toByteString } from "../byte-string.ts";
+import { type FuncMap, fn, P } from "../func.ts";
+import { typeOf } from "../inspect.ts";
 import { quote } from "../quote.ts";
-import { type Dict, dict, type FuncMap, fn, GoError, P, Str, typeOf, type Value } from "../value.ts";
+import { dict } from "../types.ts";
+import { type Dict, GoError, Str, type Value } from "../value.ts";
 
 /** Where a text stands in a URL: it decides what must be escaped. */
 type Place = "path" | "userinfo" | "host" | "zone" | "fragment";
