@@ -1,6 +1,7 @@
 /** Go's encoding/json over our values: order of keys, escapes, numbers. */
 import { checkLength, spend } from "./budget.ts";
 import { compareStrings, toBytes } from "./bytes.ts";
+import { appended } from "./capacity.ts";
 import { formatFloat } from "./float.ts";
 import { timeJson } from "./gotime.ts";
 import { sortedKeys, timeOf } from "./inspect.ts";
@@ -215,10 +216,32 @@ function toValue(data: unknown): Value {
       return float(data);
     default: {
       if (typeof data !== "object" || data === null) return null;
-      if (Array.isArray(data)) return list(data.map(toValue));
+      if (Array.isArray(data)) return appended(list(data.map(toValue)));
       const entries = new Map<string, Value>();
       for (const [key, item] of Object.entries(data)) entries.set(key.toWellFormed(), toValue(item));
       return dict(entries);
     }
+  }
+}
+
+/** JSON data as Go decodes it into `any`: every number is float64, objects are map[string]any, arrays []any. */
+export function fromJson(data: unknown): Value {
+  switch (typeof data) {
+    case "string":
+    case "boolean":
+      return data;
+    case "number":
+      return float(data);
+    case "bigint":
+      return data;
+    case "object": {
+      if (data === null) return null;
+      if (Array.isArray(data)) return appended(list(data.map(fromJson)));
+      const entries = new Map<string, Value>();
+      for (const [key, item] of Object.entries(data)) entries.set(key, fromJson(item) ?? null);
+      return dict(entries);
+    }
+    default:
+      return undefined;
   }
 }

@@ -9,8 +9,8 @@ import { compileTemplate } from "./compile.ts";
 import type { Exec, Problem, Run, Unit } from "./context.ts";
 import { TemplateError } from "./error.ts";
 import type { FuncMap } from "./func.ts";
+import { fromJson } from "./json.ts";
 import { parse } from "./parse.ts";
-import { fromJson } from "./types.ts";
 import type { Type, Value } from "./value.ts";
 
 export interface Template {

@@ -207,25 +207,3 @@ export function time(native: GoTime): Struct {
 export function duration(nanoseconds: bigint): Num {
   return new Num(DURATION, BigInt.asIntN(64, nanoseconds));
 }
-
-/** JSON data as Go decodes it into `any`: every number is float64, objects are map[string]any, arrays []any. */
-export function fromJson(data: unknown): Value {
-  switch (typeof data) {
-    case "string":
-    case "boolean":
-      return data;
-    case "number":
-      return float(data);
-    case "bigint":
-      return data;
-    case "object": {
-      if (data === null) return null;
-      if (Array.isArray(data)) return list(data.map(fromJson));
-      const entries = new Map<string, Value>();
-      for (const [key, item] of Object.entries(data)) entries.set(key, fromJson(item) ?? null);
-      return dict(entries);
-    }
-    default:
-      return undefined;
-  }
-}

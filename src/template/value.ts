@@ -154,15 +154,18 @@ export class Bytes {
   }
 }
 
-/** A slice; treat `items` as immutable (Go's functions of sprig copy). A nil slice prints as `[]` but is `null` in JSON. */
+/** A slice; treat `items` as immutable (the functions of sprig copy, but for `sortAlpha`). A nil slice prints as `[]` but is `null` in JSON. */
 export class Slice {
   readonly type: Type;
   readonly items: readonly Value[];
   readonly isNil: boolean;
+  /** What lies beyond the end, as far as memory is set aside (capacity.ts). Set by whoever makes the slice; absent: nothing. */
+  spare: (() => readonly Value[]) | undefined;
   constructor(type: Type, items: readonly Value[], isNil = false) {
     this.type = type;
     this.items = items;
     this.isNil = isNil;
+    this.spare = undefined;
   }
 }
 

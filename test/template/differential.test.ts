@@ -65,6 +65,18 @@ const FINDINGS: Readonly<Record<string, readonly Row[]>> = {
     ['{{ deepCopy (dict "a" .Related) }}', "rich", "map[a:<nil>]"],
     ["{{ deepCopy .Related }}", "rich", "nil"],
   ],
+  "slice reaches as far as Go has set memory aside": [
+    ["{{ slice (until 5) 1 7 }}{{ slice (append (list 1 2 3) 4) 0 6 }}", "rich", "[1 2 3 4 0 0][1 2 3 4 <nil> <nil>]"],
+    ["{{ slice (list 1 2 3) 0 4 }}", "rich", { error: /out of bounds/ }],
+    ["{{ slice (slice (until 5) 1 2) 0 6 }}", "rich", "[1 2 3 4 0 0]"],
+    ["{{ slice (until 5) 0 9 }}", "rich", { error: /out of bounds/ }],
+    ['{{ slice (fromJson "[1,2,3]") 0 4 | toJson }}', "rich", "[1,2,3,null]"],
+    ['{{ slice (regexFindAll "a" "aa" -1) 0 10 | len }}{{ slice (compact (until 300)) 0 511 | len }}', "rich", "10511"],
+  ],
+  "sortAlpha sorts a []string in place": [
+    ['{{ $l := splitList "," "b,a" }}{{ $_ := sortAlpha $l }}{{ $l }}', "rich", "[a b]"],
+    ['{{ $l := list "b" "a" }}{{ $_ := sortAlpha $l }}{{ $l }}', "rich", "[b a]"],
+  ],
   "bytes that are no UTF-8 belong to the word that goes on after them": [
     ['{{ kebabcase "A\\ufffdB" }}|{{ snakecase "a.\\ufffd.b" }}', "rich", "a\ufffdb|a.\ufffd.b"],
     ['{{ kebabcase "a\\xff" | len }} {{ kebabcase "\\xffAb" | len }} {{ kebabcase "\\xff" | len }}', "rich", "2 5 1"],

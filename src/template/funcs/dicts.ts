@@ -1,5 +1,6 @@
 /** sprig's dictionary functions. */
 import { budget, spend } from "../budget.ts";
+import { appended, madeFor } from "../capacity.ts";
 import { type FuncMap, fn, P, variadic } from "../func.ts";
 import { isNil, isTrue, sortedKeys, typeOf } from "../inspect.ts";
 import { typeName } from "../print.ts";
@@ -89,7 +90,12 @@ function copy(value: Value): Value {
     for (const [key, item] of value.entries) entries.set(key, copyInside(item));
     return new Dict(value.type, entries);
   }
-  if (value instanceof Slice) return value.isNil ? value : new Slice(value.type, value.items.map(copyInside));
+  if (value instanceof Slice) {
+    if (value.isNil) return value;
+    const made = new Slice(value.type, value.items.map(copyInside));
+    if (value.spare !== undefined) return madeFor(made, value.items.length + value.spare().length);
+    return made;
+  }
   return value;
 }
 
@@ -124,7 +130,7 @@ function dig(values: readonly Value[]): Value {
 function pluck(key: string, dicts: readonly Dict[]): Value {
   const found: Value[] = [];
   for (const one of dicts) if (one.entries.has(key)) found.push(one.entries.get(key) ?? null);
-  return list(found);
+  return appended(list(found));
 }
 
 const mergeFunc = variadic([P.dict], P.dict, (target, ...sources) => merge(target, sources, false));
@@ -146,8 +152,8 @@ export const dictFuncs: FuncMap = {
   }),
   hasKey: fn([P.dict, P.string], (source, key) => source.entries.has(key)),
   pluck: variadic([P.string], P.dict, (key, ...dicts) => pluck(key, dicts)),
-  keys: variadic([], P.dict, (...dicts) => strings(keysOf(dicts))),
-  values: fn([P.dict], (source) => list(keysOf([source]).map((key) => source.entries.get(key) ?? null))),
+  keys: variadic([], P.dict, (...dicts) => appended(strings(keysOf(dicts)))),
+  values: fn([P.dict], (source) => appended(list(keysOf([source]).map((key) => source.entries.get(key) ?? null)))),
   pick: variadic([P.dict], P.string, (source, ...keys) => filtered(source, (key) => keys.includes(key))),
   omit: variadic([P.dict], P.string, (source, ...keys) => filtered(source, (key) => !keys.includes(key))),
   merge: mergeFunc,

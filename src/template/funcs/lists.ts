@@ -1,5 +1,6 @@
 /** sprig's list functions. */
 import { spend } from "../budget.ts";
+import { appended, appendedAtOnce, sliced } from "../capacity.ts";
 import { type FuncMap, fn, P, variadic } from "../func.ts";
 import { inInterface, isTrue, itemsOf, typeOf } from "../inspect.ts";
 import { ANY_LIST, list, sliceOf } from "../types.ts";
@@ -55,7 +56,7 @@ function contains(items: readonly Value[], wanted: Value): boolean {
 function uniq(value: Value): Value {
   const kept: Value[] = [];
   for (const item of elements(value, cannot("find uniq on"))) if (!contains(kept, item)) kept.push(item);
-  return listOf(kept);
+  return appended(listOf(kept));
 }
 
 function slice(value: Value, indices: readonly Value[]): Value {
@@ -63,11 +64,12 @@ function slice(value: Value, indices: readonly Value[]): Value {
   if (items.length === 0) return null;
   const start = indices.length > 0 ? Number(toInt64(indices[0])) : 0;
   const end = indices.length > 1 ? Number(toInt64(indices[1])) : items.length;
-  if (start < 0 || end < start || end > items.length) {
-    throw new GoError("reflect.Value.Slice: slice index out of bounds");
-  }
-  if (value instanceof Bytes) return new Bytes(value.data.slice(start, end));
-  return new Slice(value instanceof Slice ? value.type : ANY_LIST, items.slice(start, end));
+  const part =
+    value instanceof Bytes
+      ? start >= 0 && start <= end && end <= items.length && new Bytes(value.data.slice(start, end))
+      : value instanceof Slice && sliced(value, start, end);
+  if (part) return part;
+  throw new GoError("reflect.Value.Slice: slice index out of bounds");
 }
 
 function concat(values: readonly Value[]): Value {
@@ -76,13 +78,19 @@ function concat(values: readonly Value[]): Value {
     const items = elements(value, (kind) => `Cannot concat type ${kind} as list`);
     for (const item of items) all.push(item);
   }
-  return all.length === 0 ? NIL_LIST : listOf(all);
+  return all.length === 0 ? NIL_LIST : appended(listOf(all));
 }
 
 const make = variadic([], P.any, (...items) => list(items));
 
-const push = fn([P.any, P.any], (value, item) => listOf([...elements(value, cannot("push on")), item]));
-const prepend = fn([P.any, P.any], (value, item) => listOf([item, ...elements(value, cannot("prepend on"))]));
+const push = fn([P.any, P.any], (value, item) => {
+  const items = elements(value, cannot("push on"));
+  return appendedAtOnce(listOf([...items, item]), items.length);
+});
+const prepend = fn([P.any, P.any], (value, item) => {
+  const made = listOf([item, ...elements(value, cannot("prepend on"))]);
+  return made.items.length > 1 ? appendedAtOnce(made, 1) : made;
+});
 const first = fn([P.any], (value) => inInterface(elements(value, cannot("find first on"))[0]));
 const last = fn([P.any], (value) => inInterface(elements(value, cannot("find last on")).at(-1)));
 
@@ -97,11 +105,11 @@ const initial = fn([P.any], (value) => {
 });
 
 const reverse = fn([P.any], (value) => listOf([...elements(value, cannot("find reverse on"))].reverse()));
-const compact = fn([P.any], (value) => listOf(elements(value, cannot("compact on")).filter(isTrue)));
+const compact = fn([P.any], (value) => appended(listOf(elements(value, cannot("compact on")).filter(isTrue))));
 const uniqFunc = fn([P.any], uniq);
 
 const without = variadic([P.any], P.any, (value, ...omitted) =>
-  listOf(elements(value, cannot("find without on")).filter((item) => !contains(omitted, item))),
+  appended(listOf(elements(value, cannot("find without on")).filter((item) => !contains(omitted, item)))),
 );
 
 const has = fn([P.any, P.any], (wanted, value) =>

@@ -1,5 +1,6 @@
 /** sprig's conversions, integers and floats. */
 import { spend } from "../budget.ts";
+import { appended } from "../capacity.ts";
 import { type FuncMap, fn, P, variadic } from "../func.ts";
 import { parseFloat64, parseNumber } from "../literal.ts";
 import { sprint } from "../print.ts";
@@ -212,8 +213,8 @@ export const numberFuncs: FuncMap = {
   float64: fn([P.any], (value) => float(toFloat64(value))),
   toDecimal: fn([P.any], toDecimal),
   seq: variadic([], P.int, (...params) => seq(params)),
-  until: fn([P.int], (count) => ints(untilStep(0, count, count < 0 ? -1 : 1))),
-  untilStep: fn([P.int, P.int, P.int], (start, stop, step) => ints(untilStep(start, stop, step))),
+  until: fn([P.int], (count) => appended(ints(untilStep(0, count, count < 0 ? -1 : 1)))),
+  untilStep: fn([P.int, P.int, P.int], (start, stop, step) => appended(ints(untilStep(start, stop, step)))),
   add1: fn([P.any], (value) => BigInt.asIntN(64, toInt64(value) + 1n)),
   add: variadic([], P.any, (...values) => foldIntegers(0n, values, (a, b) => a + b)),
   sub: fn([P.any, P.any], (a, b) => BigInt.asIntN(64, toInt64(a) - toInt64(b))),

@@ -1,5 +1,6 @@
 /** sprig's regular expressions. */
 import { lookAtClock } from "../budget.ts";
+import { appended, madeFor } from "../capacity.ts";
 import { type FuncMap, fn, P } from "../func.ts";
 import { compilePattern, type Pattern, PatternError, quoteMeta } from "../re2.ts";
 import { STRING_LIST, strings } from "../types.ts";
@@ -44,21 +45,32 @@ function quoted(source: string): string {
   return source.includes("`") ? JSON.stringify(source) : `\`${source}\``;
 }
 
-function texts(found: readonly string[] | undefined): Value {
-  return found === undefined ? new Slice(STRING_LIST, [], true) : strings(found);
+/** @param from the capacity that Go begins to collect with */
+function texts(found: readonly string[] | undefined, from: number): Value {
+  if (found === undefined) return new Slice(STRING_LIST, [], true);
+  const made = strings(found);
+  return found.length > from ? appended(made, from) : madeFor(made, from);
 }
+
+/** Go's FindAllString makes room for ten. */
+const MATCHES = 10;
 
 type Compile = (source: string) => Pattern;
 
 const find = (compileWith: Compile) => fn([P.string, P.string], (source, text) => compileWith(source).find(text) ?? "");
 const findAll = (compileWith: Compile) =>
-  fn([P.string, P.string, P.int], (source, text, count) => texts(compileWith(source).findAll(text, count)));
+  fn([P.string, P.string, P.int], (source, text, count) => texts(compileWith(source).findAll(text, count), MATCHES));
 const replaceAll = (compileWith: Compile) =>
   fn([P.string, P.string, P.string], (source, text, by) => compileWith(source).replaceAll(text, by));
 const replaceLiteral = (compileWith: Compile) =>
   fn([P.string, P.string, P.string], (source, text, by) => compileWith(source).replaceAllLiteral(text, by));
 const split = (compileWith: Compile) =>
-  fn([P.string, P.string, P.int], (source, text, count) => texts(compileWith(source).split(text, count)));
+  fn([P.string, P.string, P.int], (source, text, count) => {
+    const parts = compileWith(source).split(text, count);
+    // Room for the matches, of which there is one less than parts between them unless the count cuts them off.
+    const length = parts?.length ?? 0;
+    return texts(parts, count > 0 && length === count ? length : length - 1);
+  });
 
 /** Texts that a test may take more than a fraction of a millisecond for. */
 const LONG = 4_096;

@@ -2,6 +2,7 @@
 import { checkLength, spend } from "../budget.ts";
 import { fromByteString, onBytes, toByteString } from "../byte-string.ts";
 import { byteLength, compareStrings, fromBytes, isAscii, sliceBytes } from "../bytes.ts";
+import { madeFor } from "../capacity.ts";
 import { type FuncMap, fn, P, variadic } from "../func.ts";
 import { inInterface, itemsOf } from "../inspect.ts";
 import { NIL_TEXT, stringMethod } from "../member.ts";
@@ -194,9 +195,14 @@ function sortTexts(value: Value): Value {
   // A pointer to a list counts as a list for the choice, but is one text for strslice.
   const items = value instanceof Ptr ? undefined : itemsOf(value);
   if (items === undefined) return strings([textOf(value)]);
-  const texts = [...textsOf(value)];
-  spend(texts.length * 4);
-  return strings(texts.sort(compareStrings));
+  spend(items.length * 4);
+  if (value instanceof Slice && value.type === STRING_LIST) {
+    // strslice gives back a []string itself: it is sorted in place, for all who hold it.
+    (value.items as string[]).sort(compareStrings);
+    return value;
+  }
+  const texts = [...textsOf(value)].sort(compareStrings);
+  return madeFor(strings(texts), items.length);
 }
 
 const bool = (a: string, b: string, work: (a: string, b: string) => boolean): boolean =>
@@ -240,7 +246,9 @@ export const stringFuncs: FuncMap = {
   plural: fn([P.string, P.string, P.int], (one, many, count) => (count === 1 ? one : many)),
   toString: fn([P.any], textOf),
   toStrings: fn([P.any], (value) =>
-    value instanceof Slice && value.type === STRING_LIST ? value : strings(textsOf(value)),
+    value instanceof Slice && value.type === STRING_LIST
+      ? value
+      : madeFor(strings(textsOf(value)), itemsOf(value)?.length ?? 0),
   ),
   join: fn([P.string, P.any], (separator, value) => joinTexts(textsOf(value), separator)),
   sortAlpha: fn([P.any], sortTexts),
