@@ -1,4 +1,5 @@
 /** What the admin port is lent, and the form of its answers. */
+import type { Config } from "./config/types.ts";
 import type { Petrel } from "./petrel.ts";
 
 /** What a reload came to. */
@@ -16,6 +17,8 @@ export interface AdminHost {
   readonly reload?: (() => Promise<Reloaded>) | undefined;
   /** How many configs this process has run. */
   generation(): number;
+  /** The config that runs; undefined while Petrel starts. */
+  config(): Config | undefined;
   /** Prints the JSON Schema of the config; in a process of its own, because making it costs 10 MB. */
   schema(): Promise<string>;
   /** Milliseconds since 1970 when the process started. */

@@ -1,5 +1,7 @@
 /** What the admin port answers. JSON only; what is wrong with a request is told in `error`. */
+import { randomBytes } from "node:crypto";
 import { type AdminHost, json } from "./admin-host.ts";
+import { describe, digestWith } from "./config/difference.ts";
 import type { Petrel } from "./petrel.ts";
 import type { DeadLetterOffice } from "./pipeline/dead-letter-office.ts";
 import { replayLetters } from "./pipeline/dead-letter-replay.ts";
@@ -36,6 +38,10 @@ async function route(request: Request, host: AdminHost): Promise<Response> {
     allow(request, "GET");
     return json(status(host));
   }
+  if (at("api", "v1", "config")) {
+    allow(request, "GET");
+    return json(description(host));
+  }
   if (at("-", "reload") && host.reload) {
     allow(request, "POST");
     const reloaded = await host.reload();
@@ -61,6 +67,14 @@ async function route(request: Request, host: AdminHost): Promise<Response> {
     return await deadLetters(request, url.searchParams, parts.slice(3), petrel.deadLetters);
   }
   throw new BadRequest(404, `there is nothing at ${url.pathname.slice(0, 200)}`);
+}
+
+/** By which another config can be compared with the one that runs, and nothing of it be read. */
+function description(host: AdminHost): object {
+  const config = host.config();
+  if (!config) throw new BadRequest(503, "Petrel is starting");
+  const salt = randomBytes(16).toString("hex");
+  return { generation: host.generation(), salt, ...describe(config, digestWith(salt)) };
 }
 
 function status(host: AdminHost): object {

@@ -7,20 +7,15 @@ import type { Enricher } from "./kube/enrich.ts";
 import type { TIMING, WatchStatus } from "./kube/watch.ts";
 import type { Logger } from "./logger.ts";
 import type { Metrics } from "./metrics.ts";
-import type { CompileTemplate } from "./payload.ts";
 import type { DeadLetterOffice } from "./pipeline/dead-letter-office.ts";
 import type { DeadLetters } from "./pipeline/dead-letters.ts";
 import { createMeters, registerBuffer, registerExporterMetrics, registerReceiver } from "./pipeline/meters.ts";
 import { createPipeline, type PipelineStatus, type Replacement } from "./pipeline/pipeline.ts";
-import type { SinkDefinition } from "./sink.ts";
 import { createTurns, type TurnStatus, type TurnTiming } from "./turns.ts";
 import { commit, version } from "./version.ts";
 
-export interface PetrelOptions {
-  readonly config: Config;
+export interface PetrelOptions extends Replacement {
   readonly credentials: Credentials;
-  readonly sinks: readonly SinkDefinition[];
-  readonly compileTemplate: CompileTemplate;
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -45,7 +40,7 @@ export interface Petrel {
   /** Why Petrel itself is stuck; undefined while it works, however its destinations fare. */
   unhealthy(): string | undefined;
   /** Goes on by another config. Rejects, having changed nothing, when a receiver cannot be made. */
-  replace(by: Replacement): ReturnType<Awaited<ReturnType<typeof createPipeline>>["replace"]>;
+  replace(by: Replacement): Promise<void>;
   /** Stops the sources, delivers what waits within `shutdownTimeout`, ends. True when nothing was left. */
   stop(): Promise<boolean>;
 }
@@ -63,18 +58,19 @@ export async function startPetrel(options: PetrelOptions): Promise<Petrel> {
   registerExporterMetrics(metrics, config.metricsNamePrefix, { version, revision: commit }, meters.exporter);
   const journal = config.state && (await openJournal());
   const client = createApiClient(options.credentials, { userAgent: `petrel/${version}`, metrics });
-  const enricher = config.omitLookup ? undefined : await openEnricher();
+  const openLookups = async (config: Config) => (config.omitLookup ? undefined : await openEnricher(config));
+  let enricher = await openLookups(config);
   // Nobody leads before there is an election.
   let leads = (): boolean => false;
   const pipeline = await createPipeline({
     config,
-    sinks: new Map(options.sinks.map((sink) => [sink.name, sink])),
+    sinks: options.sinks,
     compileTemplate: options.compileTemplate,
     logger,
     metrics,
     meters,
     env: options.env,
-    lookup: enricher?.lookup ?? (() => undefined),
+    lookup: (object) => enricher?.lookup(object),
     journal,
     deadLetters: journal && (await journalLetters(journal)),
     leads: config.leaderElection.enabled ? () => leads() : undefined,
@@ -103,7 +99,7 @@ export async function startPetrel(options: PetrelOptions): Promise<Petrel> {
   }
 
   // Loaded only when it is used: many configs need no look-ups.
-  async function openEnricher(): Promise<Enricher> {
+  async function openEnricher(config: Config): Promise<Enricher> {
     const [{ createDiscovery }, { createEnricher }] = await Promise.all([
       import("./kube/discovery.ts"),
       import("./kube/enrich.ts"),
@@ -157,11 +153,18 @@ export async function startPetrel(options: PetrelOptions): Promise<Petrel> {
       return stuck && `a delivery to ${stuck.receiver} has been overdue for ${Math.round(stuck.ms / 1_000)} s`;
     },
     async replace(by) {
-      const replaced = await pipeline.replace(by);
+      const lookups = sameLookups(config, by.config) ? enricher : await openLookups(by.config);
+      try {
+        await pipeline.replace(by);
+      } catch (error) {
+        if (lookups !== enricher) lookups?.close();
+        throw error;
+      }
+      if (lookups !== enricher) enricher?.close();
+      enricher = lookups;
       config = by.config;
       for (const receiver of config.receivers) registerReceiver(metrics, receiver, pipeline.status);
       await turns.replace(config);
-      return replaced;
     },
     async stop() {
       clearInterval(pulse);
@@ -172,4 +175,9 @@ export async function startPetrel(options: PetrelOptions): Promise<Petrel> {
       return drained;
     },
   };
+}
+
+function sameLookups(one: Config, other: Config): boolean {
+  const keys = ["omitLookup", "cacheSize", "cacheTtlMs", "kubeQPS", "kubeBurst", "lookupTimeoutMs"] as const;
+  return keys.every((key) => one[key] === other[key]);
 }

@@ -20,6 +20,7 @@ function anAdmin(options: Partial<Options> = {}) {
     token: undefined,
     petrel: () => undefined,
     generation: () => 1,
+    config: () => undefined,
     schema: () => Promise.resolve('{"title":"Petrel"}\n'),
     logger: createLogger({ level: "info", format: "json", write: (line) => void lines.push(line) }),
     startedAt: Date.now() - 5_000,

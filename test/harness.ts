@@ -122,7 +122,7 @@ export async function startTestPetrel(options: {
         return url();
       },
     },
-    sinks: options.sinks,
+    sinks: new Map(options.sinks.map((sink) => [sink.name, sink])),
     compileTemplate: (text) => () => text,
     logger: createLogger({
       level: options.level ?? "info",

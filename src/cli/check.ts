@@ -6,7 +6,14 @@ import { COMPAT_FLAG, CONFIG_FLAG, OUTPUT_FLAG, parseFlags, positionals } from "
 import type { Command, Io } from "./command.ts";
 import type { Reached } from "./connect.ts";
 
-const FLAGS = { config: CONFIG_FLAG, compat: COMPAT_FLAG, output: OUTPUT_FLAG, strict: {}, connect: {} } as const;
+const FLAGS = {
+  config: CONFIG_FLAG,
+  compat: COMPAT_FLAG,
+  output: OUTPUT_FLAG,
+  strict: {},
+  connect: {},
+  against: { value: "URL" },
+} as const;
 
 const EXIT_PROBLEMS = 2;
 const EXIT_UNREACHABLE = 1;
@@ -14,7 +21,8 @@ const EXIT_UNREACHABLE = 1;
 export const command: Command = {
   name: "check",
   summary: "Say everything that is wrong with a config, and how to mend it.",
-  usage: `usage: petrel check [-c FILE] [--strict] [--connect] [--compat exporter] [-o text|json]
+  usage: `usage: petrel check [-c FILE] [--strict] [--connect] [--against URL]
+                    [--compat exporter] [-o text|json]
 
 Reads a config (default: config.yaml) and prints all findings: place, line, what to do.
   error    Petrel cannot or will not do what is written
@@ -24,10 +32,13 @@ Reads a config (default: config.yaml) and prints all findings: place, line, what
   -c, --config FILE    the config
       --strict         warnings count as errors
       --connect        ask each receiver's destination whether it would take events; sends none
+      --against URL    ask a running petrel's admin port (http://127.0.0.1:2113) what taking this
+                       config over would change
       --compat exporter  read it exactly as kubernetes-event-exporter does
   -o, --output json    an array of {severity, code, file, line, column, message, hint}
 
-Exit codes: 0 fine, 1 a destination does not answer (--connect), 2 errors.
+Exit codes: 0 fine, 1 a destination (--connect) or the running petrel (--against) does not answer,
+2 errors.
 `,
   run,
 };
@@ -47,7 +58,13 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
   }
   if (findings.some(({ severity }) => severity === "error" || (flags.strict && severity === "warning")))
     return EXIT_PROBLEMS;
-  if (!flags.connect || !loaded.config) return 0;
+  if (!loaded.config) return 0;
+  if (flags.against !== undefined) {
+    const { compareWithRunning } = await import("./against.ts");
+    // The array is the whole of a program's output.
+    (json ? io.stderr : io.stdout)(await compareWithRunning(loaded.config, flags.against, io.env.PETREL_ADMIN_TOKEN));
+  }
+  if (!flags.connect) return 0;
   return (await connect(loaded.config, io, json)) ? 0 : EXIT_UNREACHABLE;
 }
 

@@ -2,16 +2,15 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { loadSinks } from "../../sinks/index.ts";
 import { loadInChild } from "../config/child.ts";
 import type { Config, Loaded } from "../config/types.ts";
 import { DEMO_CONFIG } from "../demo/config.ts";
 import { type DemoOptions, runDemo } from "../demo/run.ts";
 import { ConfigError, UsageError } from "../errors.ts";
-import { eventTemplates } from "../event-template/compiler.ts";
 import { startPetrel } from "../petrel.ts";
 import { parseFlags, positionals } from "./args.ts";
 import type { Command, Io } from "./command.ts";
+import { withParts } from "./with-parts.ts";
 
 const DEMO_FLAGS = {
   once: {},
@@ -63,12 +62,7 @@ To watch a real cluster instead:
       configName: flags.config ?? "built in (petrel demo --show-config)",
       builtIn: flags.config === undefined,
       load: async (env) => runnable(await load(flags.config, env), io),
-      start: async (parts) =>
-        startPetrel({
-          ...parts,
-          sinks: await loadSinks(parts.config.receivers.map(({ sink }) => sink)),
-          compileTemplate: await eventTemplates(parts.config, parts.env, () => performance.now()),
-        }),
+      start: async (parts) => startPetrel({ ...parts, ...(await withParts(parts.config, parts.env)) }),
     };
     return await runDemo(options, io);
   },

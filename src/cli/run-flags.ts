@@ -20,7 +20,8 @@ export const RUN_USAGE = `usage: petrel run [-c FILE] [FLAGS]
 
 Watches the cluster's events and delivers each to the receivers that the config's route chooses.
 Ends on SIGTERM or SIGINT after delivering what waits (at most shutdownTimeout); a second signal
-ends it at once. SIGHUP changes nothing: a changed config needs a restart.
+ends it at once. A config that changes is taken over while it runs, also on SIGHUP; one with errors
+is not.
 
   -c, --config FILE          the config (config.yaml); -conf is accepted, too
   --kubeconfig FILE          credentials; else in-cluster, else $KUBECONFIG, else ~/.kube/config

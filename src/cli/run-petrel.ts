@@ -1,10 +1,8 @@
 /** `petrel run` behind its arguments: loaded while a child reads the config. */
-import { loadSinks } from "../../sinks/index.ts";
 import type { Admin, AdminOptions } from "../admin.ts";
 import { ownCommand } from "../config/child.ts";
 import type { Config, Loaded } from "../config/types.ts";
 import type { Finding } from "../errors.ts";
-import { eventTemplates } from "../event-template/compiler.ts";
 import { loadCredentials } from "../kube/credentials.ts";
 import { startListener } from "../listen.ts";
 import { createLogger, type RootLogger } from "../logger.ts";
@@ -12,40 +10,41 @@ import { createMetrics } from "../metrics.ts";
 import type { Notifier, NotifierOptions } from "../notify.ts";
 import { type Petrel, startPetrel } from "../petrel.ts";
 import { registerProcessMetrics } from "../process-metrics.ts";
+import { createReloader } from "../reload.ts";
 import { commit, version } from "../version.ts";
 import type { Parsed } from "./args.ts";
 import type { Io } from "./command.ts";
 import type { RUN_FLAGS } from "./run-flags.ts";
+import { withParts } from "./with-parts.ts";
 
-/** Returns the exit code, when told to stop. `loading`: the config, on its way. */
+/** Returns the exit code, when told to stop. `loading`: the config, on its way; `reload` reads it anew. */
 export async function runPetrel(
   flags: Parsed<typeof RUN_FLAGS>["flags"],
   loading: Promise<Loaded>,
+  reload: () => Promise<Loaded>,
   stop: AbortSignal,
   io: Io,
 ): Promise<number> {
   const logger = createLogger({ level: flags["log-level"] ?? "info", format: flags["log-format"] ?? "pretty" });
-  io.hangup(() => logger.warn("SIGHUP: the config cannot be read again while Petrel runs; restart it"));
   const metrics = createMetrics();
   registerProcessMetrics(metrics, { version, revision: commit });
 
+  // The child was started a moment ago; to read again what was read already costs no more than a look.
+  const readAt = Math.floor(performance.timeOrigin);
   const loaded = await loading;
-  const { config } = loaded;
-  if (config) {
+  const configureLogger = (config: Config): void =>
     logger.configure({
       level: flags["log-level"] ?? config.logLevel,
       format: flags["log-format"] ?? config.logFormat,
     });
-  }
+  const { config } = loaded;
+  if (config) configureLogger(config);
   tell(loaded.findings, logger);
   if (!config) {
     logger.error("the config cannot be run; petrel check shows every finding in its place", { config: loaded.file });
     logger.flush("all");
     return 2;
   }
-  const count = (severity: Finding["severity"]) => loaded.findings.filter((one) => one.severity === severity).length;
-  metrics.gauge("petrel_config_warnings", "Findings of petrel check in the running config.").value =
-    count("error") + count("warning");
 
   let petrel: Petrel | undefined;
   const systemd = await notifier({ env: io.env, pid: process.pid, logger, unhealthy: () => petrel?.unhealthy() });
@@ -58,8 +57,31 @@ export async function runPetrel(
     ...(await webConfig(flags["metrics-tls-config"])),
   });
   let admin: Admin | undefined;
+  const reloader = createReloader({
+    loaded: { ...loaded, config },
+    readAt,
+    load: () => reload(),
+    async apply(next) {
+      if (!petrel) throw new Error("Petrel is starting");
+      await petrel.replace(await withParts(next, io.env));
+      configureLogger(next);
+    },
+    tell: (findings) => tell(findings, logger),
+    logger,
+    metrics,
+    begun: () => systemd?.reloading(),
+    ended: () => systemd?.ready(),
+  });
+  io.hangup(() => void reloader.reload("SIGHUP"));
   try {
-    admin = await openAdmin(flags["admin-address"], { config, logger, env: io.env, petrel: () => petrel });
+    admin = await openAdmin(flags["admin-address"], {
+      logger,
+      env: io.env,
+      petrel: () => petrel,
+      config: reloader.config,
+      generation: reloader.generation,
+      reload: () => reloader.reload("asked for at the admin port"),
+    });
     const credentials = await loadCredentials({
       kubeconfig: flags.kubeconfig,
       context: flags.context,
@@ -67,10 +89,8 @@ export async function runPetrel(
       logger,
     });
     petrel = await startPetrel({
-      config,
       credentials,
-      sinks: await loadSinks(config.receivers.map(({ sink }) => sink)),
-      compileTemplate: await eventTemplates(config, io.env, () => performance.now()),
+      ...(await withParts(config, io.env)),
       logger,
       metrics,
       env: io.env,
@@ -91,6 +111,7 @@ export async function runPetrel(
     const drained = await petrel.stop();
     logger.info(drained ? "stopped, nothing left" : "stopped at the deadline");
   } finally {
+    await reloader.stop();
     await admin?.stop();
     await listener.stop();
     await systemd?.close();
@@ -111,13 +132,14 @@ function tell(findings: readonly Finding[], logger: RootLogger): void {
 /** Undefined: nobody wants it, or its port is taken and nobody asked for it. */
 async function openAdmin(
   address: string | undefined,
-  parts: Pick<AdminOptions, "logger" | "petrel"> & {
-    readonly config: Config;
+  parts: Pick<AdminOptions, "logger" | "petrel" | "generation" | "reload"> & {
+    config(): Config;
     readonly env: Readonly<Record<string, string | undefined>>;
   },
 ): Promise<Admin | undefined> {
   if (address === "" || address === "off") return undefined;
-  const { config, env, logger, petrel } = parts;
+  const { env, ...host } = parts;
+  const config = parts.config();
   const [{ ADMIN_ADDRESS, startAdmin }, { openSecret }] = await Promise.all([
     import("../admin.ts"),
     import("../pipeline/context.ts"),
@@ -127,11 +149,8 @@ async function openAdmin(
     address: address ?? ADMIN_ADDRESS,
     required: address !== undefined,
     token: token === undefined ? undefined : openSecret(token, { env }),
-    petrel,
-    // One config for all of this process's life.
-    generation: () => 1,
+    ...host,
     schema: () => printSchema(env),
-    logger,
     startedAt: performance.timeOrigin,
   });
 }

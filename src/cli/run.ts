@@ -14,10 +14,11 @@ export const command: Command = {
     const stop = io.stop();
     const compat = flags.compat === undefined ? undefined : flags.compat === "exporter";
     // The child reads the config while this process loads everything else.
-    const loading = loadInChild({ file: flags.config, compat }, { env: io.env });
+    const load = () => loadInChild({ file: flags.config, compat }, { env: io.env });
+    const loading = load();
     // It may fail before anybody waits for it.
     loading.catch(() => {});
     const { runPetrel } = await import("./run-petrel.ts");
-    return await runPetrel(flags, loading, stop, io);
+    return await runPetrel(flags, loading, load, stop, io);
   },
 };

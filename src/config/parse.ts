@@ -52,7 +52,11 @@ export function parseConfig(text: string, options: ParseOptions): Loaded {
       hint: "set it; kubernetes-event-exporter has no way to write a dollar sign before a name",
     });
   }
-  const readFile = options.readFile ?? (() => undefined);
+  const files = new Set<string>();
+  const readFile = (path: string): string | undefined => {
+    files.add(path);
+    return options.readFile?.(path);
+  };
   const { source, root, cutAt } = readTree(expanded, findings, { ...(!compat && { env: options.env }), readFile });
   const decoder: Decoder = { compat, findings, env: options.env, readFile, nodes: new Map(), meant: [] };
   const read = root || !findings.fatal ? readConfig(root, source.text, options, decoder) : undefined;
@@ -60,7 +64,7 @@ export function parseConfig(text: string, options: ParseOptions): Loaded {
   const secrets = decoder.meant.filter(({ kind }) => kind === "secret").map(({ node }) => node);
   const listed = findings.list(root ? secretSpans(root, secrets, source.origin) : []);
   const refused = config?.strict === true && listed.findings.some(({ severity }) => severity === "error");
-  const loaded = { file: options.file, ...listed };
+  const loaded = { file: options.file, ...(files.size > 0 && { files: [...files] }), ...listed };
   if (!config || findings.fatal || refused) return loaded;
   if (cutAt === undefined) return { ...loaded, config, ...(read?.tests && { tests: read.tests }) };
   const before = parseConfig(text.slice(0, text.lastIndexOf("\n", cutAt) + 1), options).config;

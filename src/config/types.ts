@@ -165,6 +165,8 @@ export interface ConfigTest {
 /** What loading a file gave: `config` is absent when nothing can run from it. */
 export interface Loaded {
   readonly file: string;
+  /** Other files whose content the config has in it. Absent: none. */
+  readonly files?: readonly string[];
   readonly config?: Config;
   /** Absent: the file has none. Nothing but `petrel test` reads them. */
   readonly tests?: readonly ConfigTest[];

@@ -41,8 +41,7 @@ export interface KeeperOptions {
   parse(bytes: Uint8Array, found: string | undefined): Event;
   /** An entry goes because of the bounds: tell the receivers. */
   evict(seq: number): void;
-  readonly maxBytes: number;
-  readonly maxAgeMs: number;
+  limits(): { readonly maxBytes: number; readonly maxAgeMs: number };
   readonly fsync: "group" | "always" | "off";
 }
 
@@ -173,7 +172,7 @@ export function createKeeper(options: KeeperOptions): Keeper {
     unmeasured = 0;
     bytes = journal.size().used;
     let guard = 0;
-    while (bytes > options.maxBytes && floor < written && guard++ < 1_000) {
+    while (bytes > options.limits().maxBytes && floor < written && guard++ < 1_000) {
       pushOut(Math.min(written, Math.max(floor, journal.tail) + PUSH_OUT));
       if (!commit()) break;
       bytes = journal.size().used;
@@ -260,7 +259,7 @@ export function createKeeper(options: KeeperOptions): Keeper {
       const before = floor;
       while (floor < written) {
         const rows = journal.read(Math.max(floor, journal.tail), PUSH_OUT);
-        const old = rows.filter((row) => now - row.received > options.maxAgeMs).length;
+        const old = rows.filter((row) => now - row.received > options.limits().maxAgeMs).length;
         if (old === 0) break;
         pushOut((rows[old - 1]?.seq ?? floor) + 1);
         if (old < rows.length) break;
@@ -269,7 +268,7 @@ export function createKeeper(options: KeeperOptions): Keeper {
       measure();
       journal.tidy();
     },
-    fill: () => (journal.trouble === undefined ? bytes / options.maxBytes : 1),
+    fill: () => (journal.trouble === undefined ? bytes / options.limits().maxBytes : 1),
     close() {
       commit();
       stopTimer();

@@ -77,6 +77,8 @@ export interface EventLog {
   gone(seq: number): boolean;
   /** Forgets the entries below `seq`. */
   trim(seq: number): void;
+  /** Other bounds; what does not fit is evicted. */
+  resize(bounds: Pick<LogOptions, "events" | "bytes">): void;
   /** Gives memory back after a storm; call it now and then. */
   shrink(): void;
 }
@@ -109,17 +111,18 @@ const INITIAL_BYTES = 256 * 1024;
 const HELD = 1024;
 
 export function createLog(options: LogOptions): EventLog {
-  const slots = Math.max(1, options.events);
   const { disk } = options;
-  const offsets = new Float64Array(slots);
-  const lengths = new Float64Array(slots);
-  const versions = new Float64Array(slots);
-  const times = new Float64Array(slots);
-  const watches = new Uint16Array(slots);
-  const flags = new Uint8Array(slots);
-  const held: (Event | undefined)[] = new Array(Math.min(HELD, slots)).fill(undefined);
+  let slots = Math.max(1, options.events);
+  let maxBytes = options.bytes;
+  let offsets = new Float64Array(slots);
+  let lengths = new Float64Array(slots);
+  let versions = new Float64Array(slots);
+  let times = new Float64Array(slots);
+  let watches = new Uint16Array(slots);
+  let flags = new Uint8Array(slots);
+  let held: (Event | undefined)[] = new Array(Math.min(HELD, slots)).fill(undefined);
   const changes = new Map<number, (event: Event) => Event>();
-  let buffer = new Uint8Array(Math.min(INITIAL_BYTES, options.bytes));
+  let buffer = new Uint8Array(Math.min(INITIAL_BYTES, maxBytes));
   /** The oldest entry in memory. */
   let tail = options.first ?? 0;
   let head = tail;
@@ -194,17 +197,17 @@ export function createLog(options: LogOptions): EventLog {
     },
     append(bytes, entry, event) {
       const length = bytes.length;
-      if (length > options.bytes || length === 0) return -1;
+      if (length > maxBytes || length === 0) return -1;
       if (head - tail === slots) {
         evictOldest();
       }
       let at = place(length);
       while (at < 0) {
-        if (buffer.length < options.bytes) {
+        if (buffer.length < maxBytes) {
           let capacity = buffer.length;
           do capacity *= 2;
           while (capacity < used + length);
-          resize(Math.min(capacity, options.bytes));
+          resize(Math.min(capacity, maxBytes));
         } else {
           evictOldest();
         }
@@ -261,6 +264,26 @@ export function createLog(options: LogOptions): EventLog {
     trim(seq) {
       const end = Math.min(seq, head);
       while (tail < end) dropOldest();
+    },
+    resize({ events, bytes }) {
+      const next = Math.max(1, events);
+      if (next === slots && bytes === maxBytes) return;
+      maxBytes = bytes;
+      while (head - tail > next || used > bytes) evictOldest();
+      resize(Math.max(used, Math.min(INITIAL_BYTES, bytes)));
+      if (next === slots) return;
+      const moved = <T extends Float64Array | Uint16Array | Uint8Array>(from: T, to: T): T => {
+        for (let seq = tail; seq < head; seq++) to[seq % next] = from[seq % slots] ?? 0;
+        return to;
+      };
+      offsets = moved(offsets, new Float64Array(next));
+      lengths = moved(lengths, new Float64Array(next));
+      versions = moved(versions, new Float64Array(next));
+      times = moved(times, new Float64Array(next));
+      watches = moved(watches, new Uint16Array(next));
+      flags = moved(flags, new Uint8Array(next));
+      held = new Array(Math.min(HELD, next)).fill(undefined);
+      slots = next;
     },
     shrink() {
       if (head === tail && buffer.length > INITIAL_BYTES) {

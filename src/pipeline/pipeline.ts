@@ -1,4 +1,5 @@
 /** The way of an event through one Petrel: gates, log, cursors, receivers. Wiring, and nothing but wiring. */
+import { receiverKey } from "../config/difference.ts";
 import type { Config, ReceiverConfig } from "../config/types.ts";
 import type { Event, InvolvedObject, ObjectReference } from "../event.ts";
 import { formOf } from "../form.ts";
@@ -86,14 +87,6 @@ export interface PipelineOptions {
 /** What a reload brings. */
 export type Replacement = Pick<PipelineOptions, "config" | "sinks" | "compileTemplate">;
 
-/** Receivers, counted by what became of them. */
-export interface Replaced {
-  readonly kept: number;
-  readonly changed: number;
-  readonly added: number;
-  readonly removed: number;
-}
-
 export interface PipelineStatus {
   readonly events: number;
   readonly bytes: number;
@@ -148,9 +141,9 @@ export interface Pipeline {
   /**
    * Goes on by another config: what waits is routed anew, receivers whose settings are the same keep their place and
    * their connections, changed ones their place. One that is gone has `shutdownTimeout` to deliver what waits for it.
-   * Resolves with what changed; rejects, having changed nothing, when a receiver cannot be made.
+   * Rejects, having changed nothing, when a receiver cannot be made.
    */
-  replace(by: Replacement): Promise<Replaced>;
+  replace(by: Replacement): Promise<void>;
   /**
    * Resolves true when everything taken was acknowledged, false when the signal came first, or, if what is left is
    * `kept` (default: it is not), when only destinations that are down have not taken it.
@@ -195,6 +188,7 @@ interface Slot {
 
 const DEFAULT_BATCH_BYTES = 4 * 1024 * 1024;
 const HOUSEKEEPING_MS = 10_000;
+const NO_LIMITS = { maxBytes: Number.POSITIVE_INFINITY, maxAgeMs: Number.POSITIVE_INFINITY };
 
 export async function createPipeline(options: PipelineOptions): Promise<Pipeline> {
   const { logger, meters, journal } = options;
@@ -264,7 +258,8 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
         return found === undefined ? event : withObjectMetadata(event, JSON.parse(found) as Found);
       },
       evict,
-      ...(config.state ?? { maxBytes: Number.POSITIVE_INFINITY, maxAgeMs: Number.POSITIVE_INFINITY, fsync: "group" }),
+      limits: () => config.state ?? NO_LIMITS,
+      fsync: config.state?.fsync ?? "group",
     });
   const log = createLog({
     events: config.buffer.events,
@@ -570,7 +565,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     const slot: Slot = {
       name: settings.name,
       settings,
-      key: settingsKey(settings, by.config),
+      key: receiverKey(settings, by.config),
       generation: of,
       index,
       end: Number.POSITIVE_INFINITY,
@@ -598,19 +593,19 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
 
   let replacing: Promise<unknown> = Promise.resolve();
 
-  function replace(by: Replacement): Promise<Replaced> {
+  function replace(by: Replacement): Promise<void> {
     const turn = replacing.then(() => replaceNow(by));
     replacing = turn.catch(() => {});
     return turn;
   }
 
-  async function replaceNow(by: Replacement): Promise<Replaced> {
+  async function replaceNow(by: Replacement): Promise<void> {
     const known = new Map(slots.map((slot) => [slot.name, slot]));
     const next = await generationOf(by);
     const sinks = new Map<string, Sink>();
     try {
       for (const settings of by.config.receivers) {
-        if (known.get(settings.name)?.key === settingsKey(settings, by.config)) continue;
+        if (known.get(settings.name)?.key === receiverKey(settings, by.config)) continue;
         sinks.set(settings.name, await openSink(settings, by, next));
       }
     } catch (error) {
@@ -627,6 +622,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     summaries.flush();
     config = by.config;
     current = next;
+    log.resize(config.buffer);
     const changing: (readonly [Slot, ReceiverConfig, Sink])[] = [];
     slots = config.receivers.map((settings, index) => {
       const slot = known.get(settings.name);
@@ -647,15 +643,13 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       changing.map(async ([slot, settings, sink]) => {
         const progress = await slot.receiver.retire();
         slot.settings = settings;
-        slot.key = settingsKey(settings, by.config);
+        slot.key = receiverKey(settings, by.config);
         slot.receiver = receiverOf(slot, sink, by, progress);
         listReceivers();
         slot.receiver.wake();
       }),
     );
     refreshTellers();
-    const added = slots.length - (before.length - removed.length);
-    return { kept: slots.length - added - changing.length, changed: changing.length, added, removed: removed.length };
   }
 
   /** A removed receiver delivers what was there before; what it does not deliver in time goes to the dead letters. */
@@ -830,11 +824,6 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
   function byKey(positions: ReadonlyMap<number, Position>): Positions {
     return new Map([...positions].map(([watch, position]) => [watchKeys[watch] ?? "", position]));
   }
-}
-
-/** What of a config a receiver is made from. */
-function settingsKey({ at: _, ...settings }: ReceiverConfig, { compat, template, clusterName }: Config): string {
-  return JSON.stringify([settings, compat, template, clusterName]);
 }
 
 function receiverSettings(config: ReceiverConfig, definition: SinkDefinition, compat: boolean): ReceiverSettings {

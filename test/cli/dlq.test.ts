@@ -201,6 +201,7 @@ describe("of a running petrel", () => {
       token: token === undefined ? undefined : openSecret(token, { env: {} }),
       petrel: () => running.petrel,
       generation: () => 1,
+      config: () => undefined,
       schema: () => Promise.resolve("{}"),
       logger: createLogger({ level: "disabled", format: "json" }),
       startedAt: 0,
