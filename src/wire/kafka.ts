@@ -1,4 +1,5 @@
 /** One producer on a Kafka cluster, made when it is needed, and what its errors mean. */
+import { EventEmitter } from "node:events";
 import type { Producer } from "@platformatic/kafka";
 import { DeliveryError, REASONS, type Reason, type Refusal } from "../errors.ts";
 import { abortError, untilAborted } from "./abort.ts";
@@ -79,9 +80,25 @@ const CREATION_MS = 10_000;
 const SETTLE_MS = 1_000;
 const EXCERPT = 256;
 
+/**
+ * A connection that is lost while it says who it is fails twice, the second time with nobody listening, which ends the
+ * process. The delivery has heard of the first. Of the client, 2.12.1, nothing but its diagnostics has the connection.
+ */
+async function loadClient() {
+  const client = await import("@platformatic/kafka");
+  client.instancesChannel.unsubscribe(listen);
+  client.instancesChannel.subscribe(listen);
+  return client;
+}
+
+function listen(made: unknown): void {
+  const { type, instance } = made as { readonly type: string; readonly instance: unknown };
+  if (type === "connection" && instance instanceof EventEmitter) instance.on("error", () => {});
+}
+
 /** Loads the client. Nothing is opened before the first message. */
 export async function openKafka(options: KafkaOptions): Promise<Kafka> {
-  const { Producer: Made, ProduceAcks, defaultPartitioner } = await import("@platformatic/kafka");
+  const { Producer: Made, ProduceAcks, defaultPartitioner } = await loadClient();
   const { topic, sasl } = options;
   const doing = `the message to Kafka at ${options.brokers.join(", ")}`;
   let producer: Producer<Buffer, Buffer, Buffer, Buffer> | undefined;

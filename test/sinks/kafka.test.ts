@@ -4,7 +4,7 @@ import { fields } from "../../src/config/fields.ts";
 import { createSinkContext } from "../../src/pipeline/context.ts";
 import type { Batch } from "../../src/sink.ts";
 import { anEvent, compileSimple, recordingLogger, refusalOf } from "../contract.ts";
-import { fakeBroker, type Message } from "./kafka.ts";
+import fixture, { fakeBroker, type Message } from "./kafka.ts";
 
 const open: (() => unknown)[] = [];
 afterEach(async () => {
@@ -55,6 +55,27 @@ describe("kafka", () => {
     const exporter = await setUp({}, () => 0, true);
     await exporter.deliver("a");
     expect(exporter.requests[0]?.[0]?.headers).toEqual({});
+  });
+
+  test("outlives a connection that is lost while it says who it is", async () => {
+    await using to = await fixture.open(undefined);
+    const { logger } = recordingLogger();
+    const context = createSinkContext({
+      receiver: "k",
+      logger,
+      compat: false,
+      compileTemplate: compileSimple,
+      env: {},
+    });
+    const sasl = { enable: true, username: "user", password: "pass" };
+    const sink = await kafka.create(kafka.config(fields).parse({ ...to.config, sasl }), context);
+    open.push(() => sink[Symbol.asyncDispose]?.());
+    await to.behave("reset");
+    expect((await refusalOf(sink.deliver([anEvent()], AbortSignal.timeout(3_000)))).reason).toBe("network");
+    // An error that nobody hears comes after the delivery has failed, and fails this test.
+    await Bun.sleep(50);
+    await to.behave("accept");
+    await sink.deliver([anEvent()], AbortSignal.timeout(3_000));
   });
 
   test("cuts a batch by bytes, in order, and refuses what is too large alone", async () => {
