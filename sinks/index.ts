@@ -11,6 +11,7 @@ const SINKS: Readonly<Record<string, Load>> = {
   elasticsearch: () => import("./elasticsearch.ts"),
   eventbridge: () => import("./eventbridge.ts"),
   eventgrid: () => import("./eventgrid.ts"),
+  eventhubs: () => import("./eventhubs.ts"),
   file: () => import("./file.ts"),
   firehose: () => import("./firehose.ts"),
   gotify: () => import("./gotify.ts"),

@@ -119,6 +119,7 @@ export const ALIASES: Readonly<Record<string, readonly string[]>> = {
   trottleperiod: ["maxEventAgeSeconds"],
   maxeventsageseconds: ["maxEventAgeSeconds"],
   passsord: ["password"],
+  eventhubconnectionstring: ["connectionString"],
   kineis: ["kinesis"],
   url: ["endpoint"],
   endpoint: ["url"],

@@ -3,15 +3,9 @@ import { beforeAll, expect, test } from "bun:test";
 import { Consumer } from "@platformatic/kafka";
 import { type Schema, Type } from "avsc";
 import { component, type Running } from "../testbed/component.ts";
-import { command } from "../testbed/place.ts";
 import { describeReal } from "../testbed/suite.ts";
 import { disorder, flow, idsOf } from "./flow.ts";
-
-interface Read {
-  readonly id: string;
-  readonly key: string;
-  readonly value: string;
-}
+import { consumed } from "./kafka-consumer.ts";
 
 describeReal("a real Kafka", ["kafka"], () => {
   let kafka: Running;
@@ -21,32 +15,7 @@ describeReal("a real Kafka", ["kafka"], () => {
     kafka = await component("kafka");
   }, 300_000);
 
-  /** Everything in the topics whose names begin so, by topic. */
-  async function consume(start: string): Promise<Map<string, Read[]>> {
-    const text = await command(
-      [
-        ...["nice", "-n", "10", "java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"],
-        ...["-cp", String(kafka.env.CLASSES), "-Dorg.slf4j.simpleLogger.defaultLogLevel=off"],
-        ...["org.apache.kafka.tools.consumer.ConsoleConsumer", "--bootstrap-server", `127.0.0.1:${kafka.ports.plain}`],
-        ...["--include", `${start}.*`, "--from-beginning", "--timeout-ms", "3000"],
-        ...["print.key", "print.headers", "print.partition", "print.offset"].flatMap((name) => [
-          "--formatter-property",
-          `${name}=true`,
-        ]),
-      ],
-      { deadlineMs: 60_000 },
-    );
-    const topics = new Map<string, Read[]>();
-    for (const line of text.split("\n")) {
-      const [, id, topic, key, value] =
-        /^Partition:\d+\tOffset:\d+\t(?:id:([^,\t]*)(?:,topic:([^\t]*))?|NO_HEADERS)\t([^\t]*)\t(.*)$/.exec(line) ?? [];
-      if (key === undefined || value === undefined) continue;
-      const list = topics.get(topic ?? "") ?? [];
-      list.push({ id: id ?? "", key, value });
-      topics.set(topic ?? "", list);
-    }
-    return topics;
-  }
+  const consume = (start: string) => consumed(kafka, start);
   const plain = () => [`127.0.0.1:${kafka.ports.plain}`];
 
   test("a thousand events arrive by every way in, with every codec", async () => {
@@ -65,7 +34,7 @@ describeReal("a real Kafka", ["kafka"], () => {
         ...{ brokers: encrypted, tls, compressionCodec: "gzip" },
         sasl: {
           ...{ enable: true, username: "$$ConnectionString" },
-          password: "Endpoint=sb://localhost/;SharedAccessKeyName=k;SharedAccessKey=s",
+          password: kafka.env.CONNECTION_STRING,
         },
       },
       sha256: { brokers: encrypted, tls, sasl: { ...scram, mechanism: "sha256" }, compressionCodec: "snappy" },

@@ -40,9 +40,11 @@ export const kafka: Definition = {
     const [plain = 0, controller = 0, saslSsl = 0, ssl = 0, saslPlain = 0] = await freePorts(5);
     const keystore = join(dir, "server.pem");
     await Bun.write(keystore, readFileSync(tls.serverKey, "utf8") + readFileSync(tls.serverCert, "utf8"));
+    // As Event Hubs gives them out, with the port, for nobody else has another.
+    const connection = `Endpoint=sb://localhost:${saslSsl}/;SharedAccessKeyName=k;SharedAccessKey=a-key-of-the-testbed`;
     const values: Record<string, string | number> = {
       ...{ PLAIN: plain, CONTROLLER: controller, SASLSSL: saslSsl, SSL: ssl, SASLPLAIN: saslPlain },
-      ...{ KEYSTORE: keystore, TRUSTSTORE: tls.ca, DATA: join(dir, "data") },
+      ...{ KEYSTORE: keystore, TRUSTSTORE: tls.ca, DATA: join(dir, "data"), CONNECTION: connection },
     };
     const text = await Bun.file(join(FOLDER, "server.properties")).text();
     const properties = join(dir, "server.properties");
@@ -69,6 +71,7 @@ export const kafka: Definition = {
         CLASSES: classes,
         USER: USERS.plain,
         PASSWORD: USERS.plainPassword,
+        CONNECTION_STRING: connection,
         SCRAM_USER: USERS.scram,
         SCRAM_PASSWORD: USERS.scramPassword,
         CA: tls.ca,
