@@ -36,12 +36,20 @@ interface Lane {
   startedAt: number;
   /** When an aborted delivery is given up; 0 while it is not aborted. */
   giveUpAt: number;
+  /** It was overdue when this process went on, and got a little more time. */
+  spared: boolean;
   readonly succeed: () => void;
   readonly fail: (error: unknown) => void;
 }
 
 /** After an abort a sink has this long to settle; then its answer no longer counts. */
 export const GRACE_MS = 1_000;
+/**
+ * A deadline that is noticed so late was missed by a process that did not run: stopped, moved to another machine, or short
+ * of CPU. An answer that came meanwhile is read before long, and the event need not be sent twice.
+ */
+const LATE_MS = 200;
+const SPARE_MS = 100;
 
 export function createLanes(options: LanesOptions): Lanes {
   const { sink, timeoutMs } = options;
@@ -56,6 +64,7 @@ export function createLanes(options: LanesOptions): Lanes {
       group: undefined,
       startedAt: 0,
       giveUpAt: 0,
+      spared: false,
       succeed: () => settle(lane, undefined),
       fail: (error) => settle(lane, error ?? new Error("rejected without a reason")),
     };
@@ -91,6 +100,7 @@ export function createLanes(options: LanesOptions): Lanes {
       busy++;
       lane.group = group;
       lane.startedAt = now;
+      lane.spared = false;
       try {
         sink.deliver(group.events as unknown as Batch, lane.controller.signal).then(lane.succeed, lane.fail);
       } catch (error) {
@@ -104,6 +114,9 @@ export function createLanes(options: LanesOptions): Lanes {
         const deadline = lane.startedAt + timeoutMs;
         if (now < deadline) {
           next = Math.min(next, deadline);
+        } else if (lane.giveUpAt === 0 && !lane.spared && now - deadline > LATE_MS) {
+          lane.spared = true;
+          next = Math.min(next, now + SPARE_MS);
         } else if (lane.giveUpAt === 0) {
           lane.giveUpAt = now + GRACE_MS;
           lane.controller.abort(new DOMException("the delivery timed out", "TimeoutError"));

@@ -46,6 +46,8 @@ export interface FarEndOptions {
   readonly slowMs?: number;
   /** Milliseconds, steady. */
   now(): number;
+  /** When what is read now may have come, at the earliest. */
+  earliest(): number;
   /** Keys of the receiver beside its sink's. */
   readonly more?: Record<string, unknown>;
   /** Keys of the sink. */
@@ -69,12 +71,13 @@ export async function openFarEnd(options: FarEndOptions): Promise<FarEnd> {
     for (const index of indices) kept.add(attempt.ids[index] ?? "");
   }
 
-  function handle(request: IncomingMessage, response: ServerResponse, body: string): void {
+  function handle(request: IncomingMessage, response: ServerResponse, body: string, earliest: number): void {
     const ids = idsOf(body, shape);
     const attempt: Mutable = {
       receiver: name,
       life: Number(request.headers[LIFE] ?? 0),
       begun: now(),
+      earliest,
       ended: Number.POSITIVE_INFINITY,
       answered: false,
       ids,
@@ -149,9 +152,10 @@ export async function openFarEnd(options: FarEndOptions): Promise<FarEnd> {
       request.socket.resetAndDestroy();
       return;
     }
+    const earliest = options.earliest();
     const parts: Buffer[] = [];
     request.on("data", (part: Buffer) => parts.push(part));
-    request.on("end", () => handle(request, response, Buffer.concat(parts).toString()));
+    request.on("end", () => handle(request, response, Buffer.concat(parts).toString(), earliest));
     request.on("error", () => {});
   });
   server.keepAliveTimeout = 60_000;

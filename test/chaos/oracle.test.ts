@@ -16,6 +16,7 @@ function sent(begun: number, versions: readonly number[], changes: Partial<Attem
     receiver: "r",
     life: 1,
     begun,
+    earliest: begun,
     ended: begun + 10,
     answered: true,
     ids: versions.map((version) => `e${version}.${version}`),
@@ -169,6 +170,8 @@ describe("a repeat needs a reason", () => {
       UNCOUNTED,
     ],
     ["answered at the deadline, counted", { attempts: twice({ ended: 2_900 }), counts: one }, ""],
+    ["read late by a busy server, counted", { attempts: twice({ earliest: -1_500 }), counts: one }, ""],
+    ["read late by a busy server, not counted", { attempts: twice({ earliest: -1_500 }) }, UNCOUNTED],
     [
       "frozen while it was answered",
       { attempts: twice({}), counts: one, lives: [life(1, { frozen: [[990, 5_000]] })] },

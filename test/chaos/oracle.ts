@@ -144,15 +144,15 @@ function explain(
 ): "ended" | "ambiguous" | "unseen" | undefined {
   const life = lives.get(earlier.life);
   if (!life) return undefined;
-  const sure = earlier.answered && earlier.ended - earlier.begun < timeoutMs - NEAR_DEADLINE_MS;
+  const sure = earlier.answered && earlier.ended - earlier.earliest < timeoutMs - NEAR_DEADLINE_MS;
   if (earlier.life !== later.life && later.begun > earlier.begun) {
     // In flight when the process ended, or acknowledged and not on record.
     if (!earlier.answered && earlier.ended >= life.ended - ON_ITS_WAY_MS) return "ended";
     if (!life.inOrder && earlier.ended >= life.recordedUntil) return "ended";
   }
-  const cutOff = life.frozen.some(([from, to]) => earlier.begun <= to && earlier.ended + ON_ITS_WAY_MS >= from);
+  const cutOff = life.frozen.some(([from, to]) => earlier.earliest <= to && earlier.ended + ON_ITS_WAY_MS >= from);
   if (sure && !cutOff) return undefined;
-  return Math.min(earlier.begun + timeoutMs, earlier.ended) >= life.readAt ? "unseen" : "ambiguous";
+  return Math.min(earlier.earliest + timeoutMs, earlier.ended) >= life.readAt ? "unseen" : "ambiguous";
 }
 
 /** Events of one object that were on their way at once. */

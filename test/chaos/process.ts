@@ -48,6 +48,7 @@ export interface ChaosProcessOptions {
 }
 
 const READ_EVERY_MS = 200;
+const STARVED_MS = 400;
 
 export async function startChaosProcess(options: ChaosProcessOptions): Promise<ChaosProcess> {
   const { number, now } = options;
@@ -77,6 +78,7 @@ export async function startChaosProcess(options: ChaosProcessOptions): Promise<C
   let inOrder = false;
   let recordedUntil = Number.POSITIVE_INFINITY;
   const frozen: [number, number][] = [];
+  let stop: [number, number] | undefined;
   let code: number | undefined;
   const exited = child.exited.then((status) => {
     code = status;
@@ -90,6 +92,8 @@ export async function startChaosProcess(options: ChaosProcessOptions): Promise<C
       const at = now();
       const response = await fetch(`http://127.0.0.1:${port}/metrics`, { signal: AbortSignal.timeout(5_000) });
       const text = await response.text();
+      // Short of CPU it is as good as frozen: answers wait to be read while deadlines pass.
+      if (now() - at > STARVED_MS) frozen.push([at - STARVED_MS, now() + STARVED_MS]);
       if (response.ok) {
         exposed = text;
         readAt = at;
@@ -144,13 +148,13 @@ export async function startChaosProcess(options: ChaosProcessOptions): Promise<C
     },
     hangup: () => void child.kill("SIGHUP"),
     freeze() {
-      frozen.push([now(), Number.POSITIVE_INFINITY]);
+      stop = [now(), Number.POSITIVE_INFINITY];
+      frozen.push(stop);
       child.kill("SIGSTOP");
     },
     thaw() {
-      const last = frozen.at(-1);
       // Its timers fire before it reads what has arrived meanwhile.
-      if (last) last[1] = now() + 500;
+      if (stop) stop[1] = now() + 500;
       child.kill("SIGCONT");
     },
     async kill(until) {

@@ -30,6 +30,8 @@ export interface Attempt {
   /** The process that sent it. */
   readonly life: number;
   readonly begun: number;
+  /** When it may have been sent, at the earliest: a server that is busy reads it later. */
+  readonly earliest: number;
   /** When it was answered or its connection ended; Infinity: neither has happened. */
   readonly ended: number;
   /** The whole answer was handed to the network. */

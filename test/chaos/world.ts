@@ -3,6 +3,9 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type ApiServer, createApiServer } from "../../src/demo/api-server.ts";
+import type { Stored } from "../../src/demo/event-store.ts";
+import { expiredContinue, expiredWatch, statusBody } from "../../src/demo/status.ts";
+import { line } from "../../src/demo/watch-lines.ts";
 import { EXECUTABLE } from "../e2e/executable.ts";
 import { type Random, seeded } from "../pipeline/virtual-time.ts";
 import { type FarEnd, openFarEnd, type Shape } from "./far-end.ts";
@@ -72,9 +75,15 @@ export interface World extends AsyncDisposable {
   /** Writes this many now. */
   write(count: number): void;
   readonly written: number;
-  /** Open watches bring nothing from now on, until they are opened anew. */
+  /** Open watches bring nothing from now on, and do not end; new ones are healthy. */
   mute(): void;
-  /** What a list stands in for from now on is unheard: see {@link Gap}. */
+  /** Ends open watches as a real server does whose history does not reach back far enough. */
+  expireWatches(): void;
+  /** The next requests for a further page of a list are answered 410. */
+  expirePages(count: number): void;
+  /** Open watches get the newest states once more. */
+  duplicate(count: number): void;
+  /** Milliseconds, steady. */
   now(): number;
   /** Resolves when every receiver (but those named) has every obligation, or after that time. */
   settle(ms: number, but?: readonly string[]): Promise<boolean>;
@@ -82,9 +91,12 @@ export interface World extends AsyncDisposable {
   verdict(): Verdict;
 }
 
+const KEPT_STATES = 50;
+const PULSE_MS = 10;
+const CATCH_UP_MS = 500;
 const SAMPLE_MS = 100;
 /** What was told longer ago than this before a watch broke has been heard. */
-const HEARD_MS = 1_000;
+const HEARD_MS = 300;
 
 interface Sample {
   readonly at: number;
@@ -93,13 +105,16 @@ interface Sample {
 
 export async function createWorld(options: WorldOptions): Promise<World> {
   if (!existsSync(EXECUTABLE)) throw new Error(`no executable at ${EXECUTABLE}: bun run build`);
-  const { setup, timeoutMs = 1_500 } = options;
+  const { setup, timeoutMs = 2_500 } = options;
   const random = seeded(options.seed);
   const now = (): number => performance.now();
   const folder = mkdtempSync(join(tmpdir(), "petrel-chaos-"));
   const api = await createApiServer();
   const plans = options.receivers ?? THREE;
-  const ends = await Promise.all(plans.map((plan) => openFarEnd({ ...plan, timeoutMs, now })));
+  const pulse = startPulse(now);
+  const ends = await Promise.all(
+    plans.map((plan) => openFarEnd({ ...plan, timeoutMs, now, earliest: pulse.earliest })),
+  );
   const instances = new Map<string, Instance & { close(): Promise<void>; heard(): boolean }>();
   const processes: ChaosProcess[] = [];
   const states: State[] = [];
@@ -134,8 +149,13 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     gaps.push({ from: setup.keepsLog ? heardUntil() : 0, to: api.version });
   }
 
+  let pagesToExpire = 0;
   api.intercept(({ path, query }) => {
     if (!path.endsWith("/events")) return undefined;
+    if (query.continue !== undefined && pagesToExpire > 0) {
+      pagesToExpire--;
+      return expiredContinue("");
+    }
     if (query.watch !== undefined) {
       if (Number(query.timeoutSeconds ?? 0) > 60) muted = false;
     } else if (query.limit !== "1" && query.continue === undefined) listed();
@@ -151,6 +171,8 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     name: `pod-${index}`,
     uid: `pod-${options.seed}-${index}`,
   }));
+  /** As stored, the last {@link KEPT_STATES}. */
+  const newestStored: Stored[] = [];
   const live: { name: string; namespace: string; object: (typeof objects)[number]; count: number }[] = [];
   let serial = 0;
 
@@ -175,7 +197,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       live.push(one);
     }
     one.count++;
-    const { event, version } = api.put({
+    const stored = api.put({
       metadata: { name: one.name, namespace: one.namespace },
       involvedObject: one.object,
       reason: "BackOff",
@@ -186,8 +208,9 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       lastTimestamp: stamp,
       source: { component: "kubelet", host: "node-1" },
     });
-    const uid = event.metadata.uid ?? "";
-    states.push({ id: `${uid}.${version}`, uid, object: one.object.uid, version });
+    if (newestStored.push(stored) > KEPT_STATES) newestStored.shift();
+    const uid = stored.event.metadata.uid ?? "";
+    states.push({ id: `${uid}.${stored.version}`, uid, object: one.object.uid, version: stored.version });
   }
 
   // Instances ----------------------------------------------------------------------------------------------------
@@ -347,6 +370,15 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       muted = true;
       api.freeze();
     },
+    expireWatches() {
+      api.garbage(`${JSON.stringify({ type: "ERROR", object: statusBody(expiredWatch) })}\n`);
+    },
+    expirePages(count) {
+      pagesToExpire = count;
+    },
+    duplicate(count) {
+      for (const item of newestStored.slice(-count)) api.garbage(line("MODIFIED", item, ""));
+    },
     now,
     async settle(ms, but = []) {
       const deadline = now() + ms;
@@ -355,19 +387,44 @@ export async function createWorld(options: WorldOptions): Promise<World> {
         const lacking = ends.some((end) => !but.includes(end.name) && owed.some(({ id }) => !end.kept.has(id)));
         if (!lacking) return true;
         if (now() > deadline) return false;
-        await Bun.sleep(100);
+        await Bun.sleep(250);
       }
     },
     story,
     verdict: () => judge(story()),
     async [Symbol.asyncDispose]() {
       clearInterval(sampler);
+      pulse.stop();
       for (const timer of loads) clearInterval(timer);
       for (const one of instances.values()) await one.close();
       for (const end of ends) await end.close();
       await api.stop();
       rmSync(folder, { recursive: true, force: true });
     },
+  };
+}
+
+/** Knows when this process, and with it every server in it, was busy with something else. */
+function startPulse(now: () => number): { earliest(): number; stop(): void } {
+  let last = now();
+  let busySince = last;
+  let busyUntil = last;
+  const beat = (): void => {
+    const at = now();
+    if (at - last > 5 * PULSE_MS) {
+      busySince = last;
+      busyUntil = at;
+    }
+    last = at;
+  };
+  const timer = setInterval(beat, PULSE_MS);
+  return {
+    earliest() {
+      beat();
+      // What waited meanwhile is read one after the other.
+      return now() - busyUntil < CATCH_UP_MS ? busySince : now() - PULSE_MS;
+    },
+    stop: () => clearInterval(timer),
   };
 }
 
