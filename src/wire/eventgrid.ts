@@ -6,7 +6,6 @@
  * that uses them; the SDK for namespaces drops extension attributes.
  */
 import type { CloudEvent } from "../cloudevents.ts";
-import { BATCH_TYPE } from "../cloudevents.ts";
 import { ConfigError, DeliveryError, type Reason } from "../errors.ts";
 import type { SecretInput, SinkContext } from "../sink.ts";
 import { type EntraSettings, entraTokens } from "./entra.ts";
@@ -19,6 +18,11 @@ import { type ConnectionSettings, openHttp } from "./sink-http.ts";
  * @see https://learn.microsoft.com/en-us/azure/event-grid/quotas-limits
  */
 export const EVENTGRID_LIMITS = { count: 1_000, bytes: 1_000_000 } as const;
+/** The media types of the service's definition, to the letter. */
+const TYPES = {
+  cloudevents: "application/cloudevents-batch+json; charset=utf-8",
+  eventgrid: "application/json",
+} as const;
 const RESOURCE = "https://eventgrid.azure.net";
 /** @see https://learn.microsoft.com/en-us/azure/event-grid/post-to-custom-topic */
 const CUSTOM_VERSION = "2018-01-01";
@@ -75,7 +79,6 @@ export function openEventGrid(
       return isNamespace ? ["Authorization", `SharedAccessSignature ${sas.reveal()}`] : ["aeg-sas-token", sas.reveal()];
     return ["Authorization", `Bearer ${await tokens?.current(signal)}`];
   };
-  const type = schema === "cloudevents" ? BATCH_TYPE : "application/json";
 
   return {
     async post(events, signal) {
@@ -83,7 +86,7 @@ export function openEventGrid(
       const limits = { ...EVENTGRID_LIMITS, bytes: EVENTGRID_LIMITS.bytes - "[]".length, inOrder: true };
       await deliverEntries(entries, limits, async (part) => {
         const body = `[${part.map(({ value }) => value).join(",")}]`;
-        const headers = [["Content-Type", type] as const, await credentials(signal)];
+        const headers = [["Content-Type", TYPES[schema]] as const, await credentials(signal)];
         try {
           await http.send({
             method: "POST",
