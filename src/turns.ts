@@ -4,6 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
+import { join } from "node:path";
 import type { CheckpointStore } from "./checkpoint-store.ts";
 import { type Checkpointer, startCheckpointer } from "./checkpointer.ts";
 import type { Config } from "./config/types.ts";
@@ -12,7 +13,7 @@ import type { ApiClient } from "./kube/client.ts";
 import type { ClusterId } from "./kube/cluster-id.ts";
 import { type Credentials, IN_CLUSTER } from "./kube/credentials.ts";
 import type { Election, ElectionTiming } from "./kube/election.ts";
-import type { TIMING, WatchStatus } from "./kube/watch.ts";
+import { type TIMING, type WatchStatus, WINDOW } from "./kube/watch.ts";
 import type { Logger } from "./logger.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Meters } from "./pipeline/meters.ts";
@@ -176,6 +177,8 @@ export async function createTurns(options: TurnsOptions): Promise<Turns> {
       await takeUp(saved);
     }
     ignore = false;
+    const window = await diskWindow();
+    if (signal.aborted) return;
     own.watches = startWatches({
       config,
       client,
@@ -184,6 +187,7 @@ export async function createTurns(options: TurnsOptions): Promise<Turns> {
       meters: options.meters,
       metrics,
       timing: options.timing,
+      window,
       now,
     });
     if (store) {
@@ -197,6 +201,14 @@ export async function createTurns(options: TurnsOptions): Promise<Turns> {
       });
     }
     pipeline.resume();
+  }
+
+  /** With a journal there is a disk, on which lists can be sorted that memory should not hold. */
+  async function diskWindow() {
+    const { state } = options.config;
+    if (!journal || !state) return undefined;
+    const { createDiskWindow } = await import("./journal/disk-window.ts");
+    return (watch: number) => createDiskWindow({ file: join(state.path, `list-${watch}.db`), memory: WINDOW, logger });
   }
 
   async function clusterId(signal: AbortSignal): Promise<ClusterId> {

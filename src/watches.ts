@@ -1,6 +1,7 @@
 /** The watches that a config asks for, over one pipeline. */
 import type { Config } from "./config/types.ts";
 import type { ApiClient } from "./kube/client.ts";
+import type { SortWindow } from "./kube/sort-window.ts";
 import { createWatch, type TIMING, type Watch, type WatchStatus, type WatchTarget } from "./kube/watch.ts";
 import type { Logger } from "./logger.ts";
 import type { Metrics } from "./metrics.ts";
@@ -23,6 +24,8 @@ export interface WatchesOptions {
   readonly meters: Meters;
   readonly metrics: Metrics;
   readonly timing?: Partial<typeof TIMING> | undefined;
+  /** What a list of the watch of this number is sorted in. Default: memory. */
+  readonly window?: ((watch: number) => SortWindow) | undefined;
   /** Milliseconds since 1970, steady. */
   now(): number;
 }
@@ -44,6 +47,7 @@ export function startWatches(options: WatchesOptions): Watches {
     const key = watchKey(target);
     const index = pipeline.watch(key);
     const settings = settingsOf(config);
+    const { window } = options;
     const watch = createWatch(target, settings, {
       client,
       logger,
@@ -56,6 +60,7 @@ export function startWatches(options: WatchesOptions): Watches {
       room: (signal) => pipeline.room(signal),
       now,
       random: Math.random,
+      ...(window && { window: () => window(index) }),
       ...(options.timing && { timing: options.timing }),
     });
     const control = new AbortController();

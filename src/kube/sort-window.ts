@@ -10,7 +10,16 @@ export interface SortWindow {
   /** Copies the bytes in. */
   add(bytes: Uint8Array, version: number, identity: number): void;
   /** Empties the window: its items by ascending version; the bytes are valid until the next `add`. */
-  take(): Iterable<{ readonly bytes: Uint8Array; readonly version: number; readonly identity: number }>;
+  take(): Iterable<WindowItem>;
+  /** Gives back what it holds outside memory; nothing can be added any more. */
+  dispose?(): void;
+}
+
+export interface WindowItem {
+  readonly bytes: Uint8Array;
+  /** NaN: none. */
+  readonly version: number;
+  readonly identity: number;
 }
 
 /** The buffer grows by pieces of this size: doubling one would copy, and keep both for a while. */

@@ -16,7 +16,7 @@ import { type ApiClient, ApiError, type ApiStream } from "./client.ts";
 import { createItemScanner } from "./items.ts";
 import { createLineScanner } from "./lines.ts";
 import { withoutManagedFields } from "./managed-fields.ts";
-import { createSortWindow } from "./sort-window.ts";
+import { createSortWindow, type SortWindow } from "./sort-window.ts";
 
 /** How an event came: `listed` when a list told it, before or instead of a watch. */
 export type Change = "added" | "modified" | "listed";
@@ -84,6 +84,8 @@ export interface WatchHost {
   reached(version: number): void;
   /** What was reached is of a history that the API server has no more. */
   historyLost(): void;
+  /** What a list is sorted in. Default: {@link WINDOW} in memory. */
+  window?(): SortWindow;
   /** The resourceVersion to go on from; undefined: none is known. */
   readonly resumeAt?: number | undefined;
   /** Listed entries wait while receivers are behind; undefined: go on. */
@@ -132,8 +134,8 @@ export const TIMING = {
 
 const PAGE = 250;
 const MAX_LINE = 16 * 1024 * 1024;
-const WINDOW_EVENTS = 10_000;
-const WINDOW_BYTES = 16 * 1024 * 1024;
+/** What of a list is held to be sorted. */
+export const WINDOW = { events: 10_000, bytes: 16 * 1024 * 1024 } as const;
 /** Listed events told between two turns of the event loop. */
 const TURN = 250;
 
@@ -233,9 +235,24 @@ export function createWatch(target: WatchTarget, settings: WatchSettings, host: 
     paced: boolean,
     signal: AbortSignal,
   ): Promise<string> {
+    const window = host.window?.() ?? createSortWindow(WINDOW);
+    try {
+      return await sorted(window, first, floor, oldest, paced, signal);
+    } finally {
+      window.dispose?.();
+    }
+  }
+
+  async function sorted(
+    window: SortWindow,
+    first: boolean,
+    floor: number,
+    oldest: number,
+    paced: boolean,
+    signal: AbortSignal,
+  ): Promise<string> {
     let token: string | undefined;
     let listed: string | undefined;
-    const window = createSortWindow({ events: WINDOW_EVENTS, bytes: WINDOW_BYTES });
     let flushed = false;
     let aged = 0;
 
@@ -252,6 +269,8 @@ export function createWatch(target: WatchTarget, settings: WatchSettings, host: 
         // Receivers get their turn, so that the log stays small where they keep up.
         else if (++told % TURN === 0) await nextTurn();
         host.receive(bytes, "listed", at, identity, undefined, unordered);
+        // In order, so that a restart in the middle of it goes on from here.
+        if (!unordered && !Number.isNaN(at)) host.reached(at);
       }
     };
 
@@ -303,7 +322,7 @@ export function createWatch(target: WatchTarget, settings: WatchSettings, host: 
     if (flushed) {
       logger.warn("more events were listed than fit the sorting window; beyond it order is kept per event only", {
         watch: target.name,
-        windowEvents: WINDOW_EVENTS,
+        windowEvents: WINDOW.events,
       });
     }
     await flush(true);
