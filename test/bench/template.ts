@@ -126,13 +126,15 @@ async function memoryAtStart(): Promise<readonly Memory[]> {
   const folder = await mkdtemp(join(tmpdir(), "petrel-bench-"));
   const source = join(import.meta.dir, "../../src");
   const wait = "setInterval(() => {}, 1_000_000); console.log('ready');";
-  const use = (more: string) =>
-    `import { compileForEvent } from ${JSON.stringify(join(source, "event-data.ts"))};\n${more}`;
+  const use = (kept: string): string =>
+    `import { compileForEvent } from ${JSON.stringify(join(source, "event-template/go.ts"))};\nglobalThis.keep = ${kept};\n${wait}`;
   const programs: Readonly<Record<string, string>> = {
     "nothing at all": wait,
-    "the language (src/event-data.ts)": use(`globalThis.keep = compileForEvent;\n${wait}`),
-    "the language and all of sprig": `import { sprig } from ${JSON.stringify(join(source, "template/funcs/sprig.ts"))};\n${use(`globalThis.keep = [compileForEvent, sprig];\n${wait}`)}`,
-    "all of that and one template compiled": `import { sprig } from ${JSON.stringify(join(source, "template/funcs/sprig.ts"))};\n${use(`globalThis.keep = compileForEvent("{{ .Reason | upper }}", { functions: sprig });\n${wait}`)}`,
+    "the engine with all of sprig (src/event-template)": use("compileForEvent"),
+    "the same, one template compiled": use('compileForEvent("{{ .Reason | upper }}")'),
+    "the same, and the regular expressions loaded": use(
+      `compileForEvent('{{ regexFind "(a|b)+" "ab" }}')({ metadata: {}, involvedObject: {}, source: {} })`,
+    ),
   };
   try {
     const measured: Memory[] = [];
