@@ -18,7 +18,7 @@ import {
   referenceText,
   TYPE_META,
 } from "./meta-type.ts";
-import { compact, embed, field, generated, method, shown, sorted, text } from "./struct-type.ts";
+import { addItself, compact, embed, field, generated, method, shown, sorted, text } from "./struct-type.ts";
 import { isZero, META_TIME, MICRO_TIME, parseTimestamp, timestamp } from "./time-type.ts";
 
 // --- the involved object -----------------------------------------------------------------------------------------------
@@ -96,6 +96,7 @@ export const EVENT_SERIES: Type = structType(
   { String: text(seriesText) },
   { json: (native) => seriesJson(native as Series) },
 );
+addItself(EVENT_SERIES, ["DeepCopy"]);
 
 /** Go's strings.Replace of the first occurrence. */
 function once(whole: string, part: string, by: string): string {

@@ -1,6 +1,6 @@
 /** metav1.Time and metav1.MicroTime over the timestamps of the API. */
 
-import { BOOL, BYTES, ptrTo, structType, TIME } from "../template/types.ts";
+import { BOOL, BYTES, ptrTo, STRING, structType, TIME } from "../template/types.ts";
 import {
   Bytes,
   type GoTime,
@@ -73,6 +73,10 @@ function kubeTime(name: string, digits: number): Type {
     IsZero: method(BOOL, (self: GoTime | null) => self === null || isZero(self)),
     Before: compare(before, type),
     Equal: compare(same, type),
+    MarshalQueryParameter: {
+      ...method(STRING, (self: GoTime | null) => (self === null ? "" : (timestamp(self, digits) ?? ""))),
+      pointer: false,
+    },
     MarshalJSON: { ...method(BYTES, bytes), pointer: false },
     DeepCopy: method(ptrTo(type), (self: GoTime | null) => new Ptr(ptrTo(type), self)),
   };
