@@ -316,12 +316,14 @@ export const topSchema = z.strictObject({
             .min(1)
             .default(DEFAULT_LIMITS.maxSteps)
             .describe(
-              "Turns of a range, function calls, elements of lists that are made; and 25 ms of CPU time for every 100,000 of them.",
+              "Turns of a range, function calls, elements of lists that are made; and 20 ms of CPU time for every 100,000 of them.",
             ),
           depth: z.int().min(1).max(1_000).default(DEFAULT_LIMITS.maxDepth).describe("Templates calling templates."),
         })
         .prefault({})
-        .describe("What rendering one template may cost. Beyond, it fails for that event."),
+        .describe(
+          "What rendering one template may cost. Beyond, it fails for that event, and has a 64th of the steps for a while: a second, doubled up to a minute with each time.",
+        ),
     })
     .prefault({})
     .describe("What templates may do."),
