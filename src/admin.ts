@@ -2,7 +2,6 @@
  * The port for whoever runs Petrel: what it does now, dead letters, schemas, reload. On loopback, unless asked
  * otherwise; reach it with `kubectl port-forward`. What answers is loaded with the first request.
  */
-import { timingSafeEqual } from "node:crypto";
 import { type AdminHost, json } from "./admin-host.ts";
 import { UsageError } from "./errors.ts";
 import { listenError, parseAddress } from "./listen.ts";
@@ -105,5 +104,5 @@ function hostOf(host: string): string {
 function isBearer(header: string, token: string): boolean {
   const [, given = ""] = /^Bearer +(\S+)$/i.exec(header) ?? [];
   const digest = (text: string) => new Bun.CryptoHasher("sha256").update(text).digest();
-  return token !== "" && timingSafeEqual(digest(given), digest(token));
+  return token !== "" && crypto.timingSafeEqual(digest(given), digest(token));
 }
