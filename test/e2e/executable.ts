@@ -31,14 +31,19 @@ export async function startExecutable(
   folder: string,
   config: unknown,
   kubeconfig: string,
-  options: { readonly env?: Record<string, string> } = {},
+  options: { readonly env?: Record<string, string>; readonly args?: readonly string[] } = {},
 ): Promise<PetrelProcess> {
   if (!existsSync(EXECUTABLE)) throw new Error(`no executable at ${EXECUTABLE}: bun run build`);
   const file = join(folder, "petrel.yaml");
   await Bun.write(file, JSON.stringify(config, null, 2));
   const [port = 0] = await freePorts(1);
   const child = Bun.spawn(
-    [EXECUTABLE, "run", "-c", file, "-kubeconfig", kubeconfig, "-metrics-address", `127.0.0.1:${port}`],
+    [
+      EXECUTABLE,
+      ...["run", "-c", file, "-kubeconfig", kubeconfig, "-metrics-address", `127.0.0.1:${port}`],
+      // Several run beside each other: those that nobody asks anything need no port.
+      ...(options.args ?? ["--admin-address", "off"]),
+    ],
     { cwd: folder, env: { ...process.env, ...options.env }, stdin: "ignore", stdout: "pipe", stderr: "pipe" },
   );
   const stdout: string[] = [];
