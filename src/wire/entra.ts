@@ -8,7 +8,7 @@ import type { Fields } from "../config/fields.ts";
 import { DeliveryError } from "../errors.ts";
 import type { SecretInput, SinkContext } from "../sink.ts";
 import { type AccessToken, askForToken, type TokenSource, tokenOf, tokenSource } from "./access-token.ts";
-import type { Http } from "./http.ts";
+import { createHttp, type Http } from "./http.ts";
 
 /** Settings of an identity at Entra. */
 export const entraField = (field: Fields) =>
@@ -58,7 +58,7 @@ export function entraTokens(
     const clientId = settings.clientId || env.AZURE_CLIENT_ID;
     const file = settings.tokenFile || (secret ? undefined : env.AZURE_FEDERATED_TOKEN_FILE);
     const clientSecret = secret?.reveal() || (file ? undefined : env.AZURE_CLIENT_SECRET);
-    if (!clientSecret && !file) return managedToken(clientId, resource, http, signal);
+    if (!clientSecret && !file) return managedToken(clientId, resource, signal);
     if (!tenantId || !clientId)
       throw new DeliveryError("unauthorized", `entra: ${tenantId ? "clientId" : "tenantId"} is missing`);
     const host = (settings.authorityHost || env.AZURE_AUTHORITY_HOST || "https://login.microsoftonline.com").replace(
@@ -87,12 +87,7 @@ export function entraTokens(
  * @see https://learn.microsoft.com/en-us/entra/identity/managed-identities-azure-resources/how-to-use-vm-token#get-a-token-using-http
  * @see https://learn.microsoft.com/en-us/azure/app-service/overview-managed-identity#rest-endpoint-reference
  */
-async function managedToken(
-  clientId: string | undefined,
-  resource: string,
-  http: Http,
-  signal: AbortSignal,
-): Promise<AccessToken> {
+async function managedToken(clientId: string | undefined, resource: string, signal: AbortSignal): Promise<AccessToken> {
   const { IDENTITY_ENDPOINT, IDENTITY_HEADER, AZURE_POD_IDENTITY_AUTHORITY_HOST } = process.env;
   const isService = Boolean(IDENTITY_ENDPOINT && IDENTITY_HEADER);
   const host = AZURE_POD_IDENTITY_AUTHORITY_HOST || "http://169.254.169.254";
@@ -103,6 +98,7 @@ async function managedToken(
   });
   const url = `${isService ? IDENTITY_ENDPOINT : `${host}/metadata/identity/oauth2/token`}?${query}`;
   const header = isService ? (["X-IDENTITY-HEADER", IDENTITY_HEADER ?? ""] as const) : (["Metadata", "true"] as const);
+  using http = createHttp({ direct: true });
   try {
     const answer = await askForToken(http, { url, headers: [header] }, signal);
     // App Service says when it ends, and not how long it lasts.

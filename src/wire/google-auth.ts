@@ -12,7 +12,7 @@ import { DeliveryError } from "../errors.ts";
 import type { SecretInput, SinkContext } from "../sink.ts";
 import { type AccessToken, askForToken, type TokenSource, tokenOf, tokenSource } from "./access-token.ts";
 import { needed, readText, subjectToken } from "./google-subject.ts";
-import type { Http } from "./http.ts";
+import { createHttp, type Http } from "./http.ts";
 import { jsonObject } from "./sink-http.ts";
 
 /** Settings that every Google receiver has. */
@@ -62,7 +62,7 @@ export function googleTokens(
   };
   return tokenSource((signal) => {
     const found = find();
-    return found ? tokenFor(found, scope, http, signal) : metadataToken(scope, http, signal);
+    return found ? tokenFor(found, scope, http, signal) : metadataToken(scope, signal);
   });
 }
 
@@ -176,9 +176,10 @@ async function generated(url: string, own: string, scope: string, http: Http, si
 }
 
 /** @see https://cloud.google.com/compute/docs/access/authenticate-workloads#applications */
-async function metadataToken(scope: string, http: Http, signal: AbortSignal): Promise<AccessToken> {
+async function metadataToken(scope: string, signal: AbortSignal): Promise<AccessToken> {
   const host = process.env.GCE_METADATA_HOST || "metadata.google.internal";
   const url = `http://${host}/computeMetadata/v1/instance/service-accounts/default/token?scopes=${encodeURIComponent(scope)}`;
+  using http = createHttp({ direct: true });
   try {
     return tokenOf(await askForToken(http, { url, headers: [["Metadata-Flavor", "Google"]] }, signal), host);
   } catch (error) {

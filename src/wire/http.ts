@@ -52,6 +52,8 @@ export interface HttpOptions {
   readonly tls?: TlsOptions | undefined;
   /** Read for each request; absent: HTTP_PROXY, HTTPS_PROXY and NO_PROXY of the environment. */
   readonly proxy?: (() => string) | undefined;
+  /** Through no proxy, whatever the environment names: for addresses that only this machine has. Default false. */
+  readonly direct?: boolean;
 }
 
 /** One exchange, without any judgement of the answer. Rejects with DeliveryError. */
@@ -85,7 +87,7 @@ export function createHttp(options: HttpOptions = {}): Http {
   const tls = options.tls && tlsReader(options.tls);
   const direct = connectionExchange({ tls, now: () => performance.now() });
   const proxied = fetchExchange({ tls, proxy: options.proxy });
-  const proxyOfEnvironment = proxiesOfEnvironment();
+  const proxyOfEnvironment = options.direct ? () => false : proxiesOfEnvironment();
   const throughProxy = (url: URL) => options.proxy !== undefined || proxyOfEnvironment(url);
   const exchange: Exchange = (request) => (throughProxy(request.url) ? proxied(request) : direct.exchange(request));
   return {

@@ -56,12 +56,12 @@ describe("identities at Entra", () => {
     return path;
   };
 
-  function source(settings: EntraSettings = {}) {
+  function source(settings: EntraSettings = {}, http = createHttp()) {
     const { logger } = recordingLogger();
     const context = createSinkContext({
       ...{ receiver: "it", logger, compat: false, compileTemplate: compileSimple, env: {} },
     });
-    return entraTokens(settings, RESOURCE, createHttp(), context);
+    return entraTokens(settings, RESOURCE, http, context);
   }
 
   test("workload identity: the pod's token for one of the application, read anew each time", async () => {
@@ -115,6 +115,13 @@ describe("identities at Entra", () => {
     // It ends within minutes, so the next delivery asks again.
     await tokens.current(soon());
     expect(seen).toHaveLength(4);
+  });
+
+  test("a managed identity is asked for without the proxy, which cannot reach the machine's own address", async () => {
+    const proxied = createHttp({ proxy: () => "http://127.0.0.1:1" });
+    expect(await source({}, proxied).current(soon())).toBe("a-token");
+    const identity = { tenantId: "t", clientId: "c", clientSecret: "s" };
+    expect(await refusalText(source(identity, proxied).current(soon()))).toStartWith("network: ");
   });
 
   test("what cannot be is said, with the receiver's reason and no secret", async () => {

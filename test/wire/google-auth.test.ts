@@ -72,13 +72,13 @@ describe("Google's credentials", () => {
     }
   });
 
-  function source(credentials?: unknown, credentialsPath?: string) {
+  function source(credentials?: unknown, credentialsPath?: string, http = createHttp()) {
     const { logger } = recordingLogger();
     const context = createSinkContext({
       ...{ receiver: "it", logger, compat: false, compileTemplate: compileSimple, env: {} },
     });
     const text = credentials === undefined ? undefined : JSON.stringify(credentials);
-    return googleTokens({ credentials: text, credentialsPath }, SCOPE, createHttp(), context);
+    return googleTokens({ credentials: text, credentialsPath }, SCOPE, http, context);
   }
   const key = () => ({ ...serviceAccount(), token_uri: `${at.url}/token` });
 
@@ -104,6 +104,12 @@ describe("Google's credentials", () => {
       `/computeMetadata/v1/instance/service-accounts/default/token?scopes=${encodeURIComponent(SCOPE)}`,
     );
     expect(headers.get("metadata-flavor")).toBe("Google");
+  });
+
+  test("the metadata server is asked without the proxy, which cannot reach it", async () => {
+    const proxied = createHttp({ proxy: () => "http://127.0.0.1:1" });
+    expect(await source(undefined, undefined, proxied).current(soon())).toBe("a-token");
+    expect(await refusalText(source(key(), undefined, proxied).current(soon()))).toStartWith("network: ");
   });
 
   test("files are looked for where Google's tools look, in their order", async () => {
