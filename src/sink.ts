@@ -27,8 +27,8 @@ export interface Secret {
 /** What a template is written in: Go templates, or eta (JavaScript, unlimited). */
 export type Language = "go" | "eta";
 
-/** A template in the receiver's language, or in eta whatever that is. */
-export type TemplateText = string | { readonly eta: string };
+/** A template in the receiver's language, or in eta whatever that is; `go`: a default, where the receiver's is eta. */
+export type TemplateText = string | { readonly eta: string } | { readonly go: string };
 
 /** Free-form YAML whose strings are templates; so are maps like `{ eta: TEXT }`, unless in compat. */
 export type Layout = Readonly<Record<string, unknown>>;

@@ -4,6 +4,7 @@ import { decode, resolveKeys } from "./decode.ts";
 import { type Decoder, type Path, pathKey } from "./decoder.ts";
 import { fields } from "./fields.ts";
 import { gatesOf } from "./gate-fields.ts";
+import { withGoDefaults } from "./go-defaults.ts";
 import { lintForm } from "./lint-form.ts";
 import { nearest } from "./nearest.ts";
 import { ABSENT_SINKS, EXPORTER_KEYS, SINK_ORDER } from "./predecessor.ts";
@@ -240,7 +241,7 @@ function assemble(
   const config: ReceiverConfig = {
     name,
     sink: sink.name,
-    config: settings,
+    config: language === "eta" ? withGoDefaults(settings, decoded, schema) : settings,
     ...(batch && {
       batch: {
         ...(batch.count !== undefined && { count: batch.count }),

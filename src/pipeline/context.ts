@@ -166,7 +166,10 @@ export function createSinkContext(options: SinkContextOptions): SinkContext {
     },
     compat,
     secret: (value) => openSecret(value, options),
-    template: (text) => (typeof text === "string" ? template(text, language) : template(text.eta, "eta")),
+    template(text) {
+      if (typeof text === "string") return template(text, language);
+      return "eta" in text ? template(text.eta, "eta") : template(text.go, "go");
+    },
     mode: form.mode,
     cloudEvents: ({ layout }) => compileCloudEvents(compileLayout(layout, layouts), schemaOf(layout), forming),
     payload: ({ layout, deDot = false }) =>

@@ -454,3 +454,21 @@ test.each([
   const { findings } = parse(`${BASE}receivers: [{ name: a, stdout: {} }]\nthrottle: [{ ${written} }]\n`);
   expect(findings.map((finding) => finding.message).join()).toContain(message);
 });
+
+test("in a receiver in eta, what it does not mention keeps its default, which is a Go template", () => {
+  const of = (sink: string) =>
+    parse(`${BASE}receivers: [{ name: a, language: eta, ${sink} }]`).config?.receivers[0]?.config;
+  expect(of('gotify: { url: "http://x", token: t, message: "<%= it.Reason %>", priority: 3 }')).toMatchObject({
+    title: { go: "{{ .Reason }}: {{ .InvolvedObject.Name }}" },
+    message: "<%= it.Reason %>",
+    priority: "3",
+    token: "t",
+  });
+  expect(of("prometheus: {}")?.labels).toMatchObject({ reason: { go: "{{ .Reason }}" } });
+  expect(of('prometheus: { labels: { a: "{{ b }}" } }')?.labels).toEqual({ a: "{{ b }}" });
+  expect(of("opsgenie: { apiKey: k, tags: [a] }")).toMatchObject({
+    priority: { go: "P3" },
+    tags: ["a"],
+    service: "opsgenie",
+  });
+});

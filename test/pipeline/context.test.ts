@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { DeliveryError } from "../../src/errors.ts";
 import { createSinkContext } from "../../src/pipeline/context.ts";
+import type { TemplateText } from "../../src/sink.ts";
 import { anEvent, compileSimple, recordingLogger } from "../contract.ts";
 
 function contextWith(change: { env?: Record<string, string>; now?: () => number; compat?: boolean } = {}) {
@@ -98,4 +99,15 @@ test("of a header's template errors show the actions alone, not the token beside
     expect(refusal(() => context.template(text)(anEvent()))).toContain(`the template ${JSON.stringify(shown)} `);
   }
   expect(JSON.stringify(lines)).not.toContain("hunter2");
+});
+
+test("a template is in the receiver's language, unless it says which", () => {
+  const { logger } = recordingLogger();
+  const compileTemplate = (text: string, language?: string) => () => `${language}: ${text}`;
+  for (const language of ["go", "eta"] as const) {
+    const context = createSinkContext({ receiver: "r", logger, compat: false, language, compileTemplate, env: {} });
+    const texts: readonly TemplateText[] = ["a", { eta: "b" }, { go: "c" }];
+    const rendered = texts.map((text) => context.template(text)(anEvent()));
+    expect(rendered).toEqual([`${language}: a`, "eta: b", "go: c"]);
+  }
 });
