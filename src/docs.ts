@@ -288,6 +288,39 @@ ${fenced(`tests:
         alerts: { .reason: BackOff, '.labels["app.kubernetes.io/name"]': web } # values by path
         log: "BackOff of web" # a text: the exact text; a map without paths: the exact JSON
 `)}
+## What is held back
+
+A receiver is spared events by its \`updates\`, its \`dedup\` and its \`throttle\`, in this order, before it gets them;
+\`dedup\` and \`throttle\` at the top level do so before any receiver. \`dedup\` counts from the event that passed, not
+from what it held back. Each remembers 10,000 keys; one that was forgotten is new. All of it is counted, by reason:
+\`petrel_events_held_total\` of one receiver, \`petrel_events_discarded_total\` of all. The event that \`summary\` makes
+has the reason PetrelThrottled, the object of the first that was held back, their number as \`count\`, and passes no gate;
+it goes where the route says, or, of a receiver's own throttle, to that receiver.
+
+## Dead letters
+
+An event that a receiver refuses for good (HTTP 400, too large, a template that fails on it) is kept as it came, with
+what was looked up: in the journal (100,000, 64 MiB) when there is \`state\`, else in memory (1,000, 4 MiB).
+\`petrel dlq list | show | replay | drop\` asks a running Petrel or a state folder for them. What newer ones push out is
+counted: \`petrel_dead_letters_forgotten_total\`.
+
+## Asking a running Petrel
+
+On 127.0.0.1:2113 (\`--admin-address\`; reach it with \`kubectl port-forward\`), in JSON:
+
+| | |
+| --- | --- |
+| \`GET /api/v1/status\` | receivers with state, backlog, positions and last error; watches; health |
+| \`GET /api/v1/dead-letters?receiver=&limit=&after=\` | dead letters, oldest first; \`next\` is the \`after\` of the next page |
+| \`GET\`, \`DELETE /api/v1/dead-letters/ID\` | one of them |
+| \`POST /api/v1/dead-letters/ID/replay\` | sends it to its receiver again; if that takes it, it is kept no longer |
+| \`POST /api/v1/dead-letters/replay\` | several: \`{"ids": [1, 2]}\`, \`{"receiver": NAME}\` or \`{"all": true}\`, 1,000 at most |
+| \`DELETE /api/v1/dead-letters?receiver=NAME\` | all of a receiver; of all: \`?all=true\` |
+| \`GET /api/v1/schemas\` | the JSON Schema of the config |
+
+It serves this machine alone, and no pages of other sites. On any other address, and wherever \`admin.token\` or
+PETREL_ADMIN_TOKEN is set, every request needs the token: \`Authorization: Bearer …\`.
+
 ## As kubernetes-event-exporter, or better
 
 \`compat: exporter\` reproduces what that program does, and exactly this; what it loses, delays, leaks or hides is not
