@@ -43,10 +43,13 @@ const STATUSES = [
 ] as const;
 
 export const sinkClauses: Clauses<(typeof SINK_CLAUSES)[number]> = {
-  async golden({ sink, to, fixture }) {
+  async golden({ sink, to, fixture, logs }) {
+    const before = logs.length;
     await sink.deliver([anEvent()], soon());
     const texts = await to.received(1);
     expect(texts).toEqual([fixture.golden]);
+    // Of what went well the runtime tells, in numbers.
+    expect(logs.slice(before)).toEqual([]);
   },
 
   async render({ sink, to, json }) {
@@ -92,10 +95,13 @@ export const sinkClauses: Clauses<(typeof SINK_CLAUSES)[number]> = {
     expect(to.ids?.()).toEqual(["uid.1", "uid.1", "uid.2"]);
   },
 
-  async gone(subject) {
-    await subject.to.behave("gone");
-    const { reason } = await refusalOf(subject.sink.deliver([anEvent()], soon()));
-    expect(reason).toBe(subject.fixture.gone);
+  async gone({ sink, to, fixture, definition, config }) {
+    await to.behave("gone");
+    expect((await refusalOf(sink.deliver([anEvent()], soon()))).reason).toBe(fixture.gone);
+    // One that is made while nobody is there is as good: no start fails for it.
+    const late = await makeSink(definition, config, to.metrics).sink;
+    expect((await refusalOf(late.deliver([anEvent()], soon()))).reason).toBe(fixture.gone);
+    await dispose(late);
   },
 
   async reset(subject) {

@@ -14,6 +14,8 @@ export interface Subject {
   readonly to: Destination;
   readonly config: Readonly<Record<string, unknown>>;
   readonly sink: Sink;
+  /** What the sink has logged so far. */
+  readonly logs: readonly string[];
   /** The JSON in what came. */
   readonly json: (text: string) => string;
 }

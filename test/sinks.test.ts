@@ -123,9 +123,10 @@ for (const definition of sinks) {
       if (reasons[clause] !== undefined) return;
       test(clause, async () => {
         await using to = await fixture.open();
-        const sink = await makeSink(definition, to.config, to.metrics).sink;
+        const { sink: made, logs } = makeSink(definition, to.config, to.metrics);
+        const sink = await made;
         const json = fixture.json ?? ((text) => text);
-        await keep({ definition, fixture, to, config: to.config, sink, json });
+        await keep({ definition, fixture, to, config: to.config, sink, logs, json });
         await dispose(sink);
       });
     };

@@ -19,6 +19,8 @@ import { GOLDEN_LINE } from "./lines.ts";
 const API = { produce: 0, metadata: 3, saslHandshake: 17, apiVersions: 18, saslAuthenticate: 36 } as const;
 const UNSUPPORTED_VERSION = 35;
 const MESSAGE_TOO_LARGE = 10;
+/** The predecessor was content with the leader. */
+const ALL_REPLICAS = -1;
 
 /** Writes the protocol's types, version-less: INT16, INT32 …, STRING. */
 function writer() {
@@ -212,7 +214,8 @@ export function fakeBroker(options: {
       }
       case API.produce: {
         input.text();
-        input.skip(6);
+        if (input.int16() !== ALL_REPLICAS) throw new Error("acks");
+        input.skip(4);
         if (input.int32() !== 1) throw new Error("one topic");
         const topic = input.text();
         const count = input.int32();
