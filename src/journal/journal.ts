@@ -171,7 +171,7 @@ async function makeFolder(path: string): Promise<void> {
     if (!statSync(path).isDirectory()) throw new JournalError(`state.path ${path} is not a folder; name one`);
   } catch (error) {
     if (error instanceof JournalError) throw error;
-    const { code } = error as { readonly code?: string };
+    const code = codeOf(error) === "EEXIST" ? whyNotThere(path) : codeOf(error);
     const why: Readonly<Record<string, string>> = {
       EACCES: "petrel may not write there; make it writable for the user that petrel runs as, or mount a volume",
       EPERM: "petrel may not write there; make it writable for the user that petrel runs as, or mount a volume",
@@ -185,6 +185,20 @@ async function makeFolder(path: string): Promise<void> {
   }
 }
 
+function codeOf(error: unknown): string | undefined {
+  return (error as { readonly code?: string }).code;
+}
+
+/** A loop of links is there, and is none: only following it tells. */
+function whyNotThere(path: string): string | undefined {
+  try {
+    statSync(path);
+    return "EEXIST";
+  } catch (error) {
+    return codeOf(error);
+  }
+}
+
 async function open(options: JournalOptions, lock: Lock): Promise<Journal> {
   const { path, logger, meters } = options;
   const file = join(path, FILE);
@@ -195,6 +209,8 @@ async function open(options: JournalOptions, lock: Lock): Promise<Journal> {
   let tail = 0;
   let next = 0;
   let closed = false;
+  /** Something may be in it. */
+  let holds = existsSync(file) && statSync(file).size > 0;
   let restored: Restored = { progress: [], reached: new Map(), cluster: undefined };
   const sources = new Map<string, number>();
   let unsaved: (readonly [number, string])[] = [];
@@ -212,6 +228,7 @@ async function open(options: JournalOptions, lock: Lock): Promise<Journal> {
       fresh.run("PRAGMA journal_size_limit = 16777216");
       fresh.run("PRAGMA temp_store = FILE");
       const version = userVersion(fresh);
+      if (version === 0) holds = false;
       if (version > SCHEMA_VERSION) {
         throw new JournalError(
           `the journal in ${path} is of a newer petrel (format ${version}, this one knows ${SCHEMA_VERSION}); run that version, or name another state.path`,
@@ -339,7 +356,7 @@ async function open(options: JournalOptions, lock: Lock): Promise<Journal> {
   } catch (error) {
     if (troubleOf(error) === "corrupt") replace(textOf(error));
     // A disk that was full before there was a journal: nothing is lost that was in one.
-    else if (troubleOf(error) === "full" && !existsSync(file)) failed(error);
+    else if (troubleOf(error) === "full" && !holds) failed(error);
     else throw error;
   }
   // What was made just now has nothing in it to be damaged.

@@ -1,5 +1,6 @@
 /** One Petrel at a time on a state folder: a lock that the system takes back when the process ends, however it ends. */
 import { Database } from "bun:sqlite";
+import { accessSync, constants } from "node:fs";
 import { join } from "node:path";
 import type { Logger } from "../logger.ts";
 import { JournalError, textOf, troubleOf } from "./error.ts";
@@ -56,6 +57,20 @@ export function tryLock(path: string): Lock | undefined {
   } catch (error) {
     db?.close();
     if (troubleOf(error) === "busy") return undefined;
+    if (!isWritable(path)) {
+      throw new JournalError(
+        `the state folder ${path} cannot be written; make it writable for the user that petrel runs as, or mount a volume`,
+      );
+    }
     throw new JournalError(`the state folder ${path} cannot be locked: ${textOf(error)}`);
+  }
+}
+
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK | constants.X_OK);
+    return true;
+  } catch {
+    return false;
   }
 }

@@ -23,10 +23,13 @@ CREATE TABLE entries (
 );
 `;
 
+/** All or nothing: a version without tables could never be opened again. */
 export function createTables(db: Database): void {
-  db.run(`PRAGMA application_id = ${APPLICATION_ID}`);
-  db.run(`PRAGMA user_version = ${SCHEMA_VERSION}`);
-  db.transaction(() => db.run(TABLES))();
+  db.transaction(() => {
+    db.run(`PRAGMA application_id = ${APPLICATION_ID}`);
+    db.run(TABLES);
+    db.run(`PRAGMA user_version = ${SCHEMA_VERSION}`);
+  })();
 }
 
 export function userVersion(db: Database): number {
