@@ -317,6 +317,7 @@ On 127.0.0.1:2113 (\`--admin-address\`; reach it with \`kubectl port-forward\`),
 | \`POST /api/v1/dead-letters/replay\` | several: \`{"ids": [1, 2]}\`, \`{"receiver": NAME}\` or \`{"all": true}\`, 1,000 at most |
 | \`DELETE /api/v1/dead-letters?receiver=NAME\` | all of a receiver; of all: \`?all=true\` |
 | \`GET /api/v1/schemas\` | the JSON Schema of the config |
+| \`POST /-/reload\` | reads the config again; 422 with \`problem\` when it is refused, and nothing has changed |
 
 It serves this machine alone, and no pages of other sites. On any other address, and wherever \`admin.token\` or
 PETREL_ADMIN_TOKEN is set, every request needs the token: \`Authorization: Bearer …\`.

@@ -395,6 +395,7 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
   function settled(group: Group, error: unknown): void {
     if (abandoned.has(group)) {
       if (error === undefined) meters.delivered.value += group.events.length;
+      group.done?.(error === undefined ? undefined : stopping());
       return;
     }
     if (stopped) {
