@@ -4,7 +4,7 @@ import type { Event } from "../src/event.ts";
 import { defineSink } from "../src/sink.ts";
 import { newestMs } from "../src/wire/event-time.ts";
 import { isPlain, jsonObject, openHttp, templatedTexts } from "../src/wire/sink-http.ts";
-import { acknowledged, collectorUrls, judgeCollector } from "../src/wire/splunk.ts";
+import { acknowledged, collectorUrls, judgeCollector, openAcks } from "../src/wire/splunk.ts";
 
 export default defineSink({
   name: "splunk",
@@ -24,7 +24,9 @@ export default defineSink({
       ack: field
         .flag()
         .default(false)
-        .describe("Wait until the indexers have acknowledged; the token must have it enabled."),
+        .describe(
+          "Wait until the indexers have acknowledged; the token must have it enabled. What they have not after five minutes is sent again.",
+        ),
       gzip: field.flag().default(false).describe("Compress the body."),
       ...field.connection(),
     }),
@@ -43,12 +45,13 @@ export default defineSink({
     const urls = collectorUrls(config.url);
     const channel = crypto.randomUUID();
     const http = openHttp(config, context);
-    const headers = () => {
+    const acks = openAcks(context.store);
+    const headers = (through: string = channel) => {
       const sent = [
         ["Content-Type", "application/json"] as const,
         ["Authorization", `Splunk ${token.reveal()}`] as const,
       ];
-      return config.ack ? [...sent, ["X-Splunk-Request-Channel", channel] as const] : sent;
+      return config.ack ? [...sent, ["X-Splunk-Request-Channel", through] as const] : sent;
     };
     const record = (event: Event) => {
       const own = Object.entries(texts(event)).filter(([, text]) => text !== "");
@@ -59,15 +62,21 @@ export default defineSink({
     return {
       render: (batch) => ({ body: batch.map(record).join("\n") }),
       async deliver(batch, signal) {
-        const text = batch.map(record).join("\n");
-        const [sent, body] = config.gzip ? [[["Content-Encoding", "gzip"] as const], gzipSync(text)] : [[], text];
-        const response = await http.send({
-          ...{ method: "POST", url: urls.event, headers: [...headers(), ...sent], body, signal },
-          judge: (answer) => judgeCollector(answer, batch.length, ownIndex),
-        });
-        const id = jsonObject(response.text)?.ackId;
-        const url = `${urls.ack}?channel=${channel}`;
-        if (config.ack && typeof id === "number") await acknowledged(http, { url, headers: headers(), id, signal });
+        let open = config.ack ? acks.find(batch) : undefined;
+        if (open === undefined) {
+          const text = batch.map(record).join("\n");
+          const [sent, body] = config.gzip ? [[["Content-Encoding", "gzip"] as const], gzipSync(text)] : [[], text];
+          const response = await http.send({
+            ...{ method: "POST", url: urls.event, headers: [...headers(), ...sent], body, signal },
+            judge: (answer) => judgeCollector(answer, batch.length, ownIndex),
+          });
+          const id = jsonObject(response.text)?.ackId;
+          if (!config.ack || typeof id !== "number") return;
+          open = acks.keep(batch, { channel, id });
+        }
+        const url = `${urls.ack}?channel=${open.channel}`;
+        await acknowledged(http, { url, headers: headers(open.channel), id: open.id, signal });
+        acks.forget(batch);
       },
       check: async (signal) => {
         await http.send({

@@ -24,7 +24,12 @@ export default defineSink({
         .layout()
         .optional()
         .describe("Facts below the text; the exporter's `message` and `reason` become text and title."),
-      card: field.layout().optional().describe("An Adaptive Card of your own, templates in its strings."),
+      card: field
+        .layout()
+        .optional()
+        .describe(
+          "An Adaptive Card of your own, templates in its strings; Markdown works in it, also that of an event.",
+        ),
       headers: field.templates().default({}).describe("Headers to add; their values are templates."),
       ...field.connection(),
     }),

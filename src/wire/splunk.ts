@@ -4,6 +4,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Reason } from "../errors.ts";
+import type { Batch, Store } from "../sink.ts";
 import { abortError } from "./abort.ts";
 import type { Http, HttpResponse, Judgement } from "./http.ts";
 import { jsonObject } from "./sink-http.ts";
@@ -46,6 +47,32 @@ export function collectorUrls(text: string): { readonly event: string; readonly 
   const base =
     new URL(text).pathname === "/" ? text.replace(/\/*$/, "/services/collector") : text.replace(/(?:\/event)?\/*$/, "");
   return { event: `${base}/event`, ack: `${base}/ack`, health: `${base}/health` };
+}
+
+/** What was taken and not acknowledged until then is sent again. */
+const ACK_MS = 5 * 60_000;
+
+interface OpenAck {
+  readonly channel: string;
+  readonly id: number;
+}
+
+/** Deliveries that wait for an acknowledgement: one that comes again asks for it, and does not send its events twice. */
+export function openAcks(store: Store) {
+  const keyOf = (batch: Batch) =>
+    `ack ${new Bun.CryptoHasher("sha256").update(batch.map(({ id }) => id).join("\n")).digest("hex")}`;
+  return {
+    find(batch: Batch): OpenAck | undefined {
+      const { channel, id, at } = jsonObject(store.get(keyOf(batch)) ?? "") ?? {};
+      if (typeof channel !== "string" || typeof id !== "number" || typeof at !== "number") return undefined;
+      return Date.now() - at < ACK_MS ? { channel, id } : undefined;
+    },
+    keep(batch: Batch, open: OpenAck): OpenAck {
+      store.set(keyOf(batch), JSON.stringify({ ...open, at: Date.now() }));
+      return open;
+    },
+    forget: (batch: Batch): void => store.delete(keyOf(batch)),
+  };
 }
 
 /** How often indexers are asked at first, and at last. @see the same, "About HTTP Event Collector Indexer Acknowledgment" */

@@ -3,7 +3,8 @@ import { gunzipSync } from "bun";
 import splunk from "../../sinks/splunk.ts";
 import { fields } from "../../src/config/fields.ts";
 import { createSinkContext } from "../../src/pipeline/context.ts";
-import type { Batch } from "../../src/sink.ts";
+import { createMemoryStore } from "../../src/pipeline/store.ts";
+import type { Batch, Store } from "../../src/sink.ts";
 import { anEvent, compileSimple, recordingLogger, refusalOf } from "../contract.ts";
 
 const servers: Bun.Server<undefined>[] = [];
@@ -17,7 +18,7 @@ interface Got {
   readonly text: string;
 }
 
-async function setUp(settings: object, answer: (got: Got) => Response) {
+async function setUp(settings: object, answer: (got: Got) => Response, store?: Store) {
   const came: Got[] = [];
   const server = Bun.serve({
     port: 0,
@@ -39,6 +40,7 @@ async function setUp(settings: object, answer: (got: Got) => Response) {
     compat: false,
     compileTemplate: compileSimple,
     env: {},
+    store,
   };
   const url = `http://127.0.0.1:${server.port}`;
   const config = splunk
@@ -111,11 +113,28 @@ describe("splunk", () => {
     expect([first?.path, first?.text]).toEqual([`/services/collector/ack?channel=${push?.channel}`, '{"acks":[7]}']);
   });
 
-  test("without an acknowledgement the delivery times out, and is tried again", async () => {
-    const { deliver } = await setUp({ ack: true }, ({ path }) =>
-      Response.json(path.includes("/ack") ? { acks: { 7: false } } : { text: "Success", code: 0, ackId: 7 }),
+  test("without an acknowledgement the delivery times out; when it comes again it asks, and after five minutes sends", async () => {
+    let done = false;
+    const store = createMemoryStore();
+    const { deliver, came } = await setUp(
+      { ack: true },
+      ({ path }) =>
+        Response.json(path.includes("/ack") ? { acks: { 7: done } } : { text: "Success", code: 0, ackId: 7 }),
+      store,
     );
-    expect((await refusalOf(deliver(1, 50))).reason).toBe("timeout");
+    const pushes = () => came.filter(({ path }) => path.endsWith("/event")).length;
+    for (let n = 0; n < 2; n++) expect((await refusalOf(deliver(1, 50))).reason).toBe("timeout");
+    expect(pushes()).toBe(1);
+    // Another batch is no repeat of this one.
+    expect((await refusalOf(deliver(2, 50))).reason).toBe("timeout");
+    expect(pushes()).toBe(2);
+    const key = `ack ${new Bun.CryptoHasher("sha256").update("uid.0").digest("hex")}`;
+    const kept = JSON.parse(store.get(key) ?? "");
+    expect(Date.now() - kept.at).toBeWithin(0, 5_000);
+    store.set(key, JSON.stringify({ ...kept, at: Date.now() - 301_000 }));
+    done = true;
+    await deliver(1);
+    expect([pushes(), store.get(key)]).toEqual([3, undefined]);
   });
 
   test("takes a wrong index for the event's fault when each event names its own", async () => {
