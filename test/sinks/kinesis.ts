@@ -29,7 +29,7 @@ export default {
       "arn:aws:kinesis:REGION:ACCOUNT:stream/NAME",
     ),
     limits:
-      "500 records and 10 MiB a request, 1 MiB a record unless the stream takes more ([PutRecords](https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html))",
+      "500 records and 5 MiB a request (10 by newer documentation), 1 MiB a record unless the stream takes more ([PutRecords](https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html))",
     order: "per partition key: the event, unless `partitionKey` says otherwise",
     id: "none: Kinesis has no place for one; uid and resourceVersion are in the record",
     retries: `${AWS_RETRIES}, \`FailedRecordCount\`: exactly those`,

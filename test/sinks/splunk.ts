@@ -54,7 +54,7 @@ export default {
     auth: "`token` of the collector.",
     permissions: "A token that may write to the index.",
     limits:
-      "1 MB of an event, 838,860,800 bytes a request ([limits.conf](https://help.splunk.com/en/splunk-enterprise/administer/admin-manual/10.0/configuration-file-reference/10.0.0-configuration-file-reference/limits.conf))",
+      "what `max_content_length` allows ([limits.conf](https://help.splunk.com/en/splunk-enterprise/administer/admin-manual/10.0/configuration-file-reference/10.0.0-configuration-file-reference/limits.conf))",
     order: "by time",
     id: "indexed field `event_id`",
     retries: `${HTTP_RETRIES}, HEC's codes, indexer acknowledgement; a code that names the event refuses that one`,
