@@ -40,14 +40,26 @@ function quoteRune(code: number, quote: string, asciiOnly: boolean): string {
 const NOT_PLAIN = /["\\]|[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu;
 const NOT_PLAIN_ASCII = /["\\]|[^ -~]/gu;
 
-/** strconv.Quote, or QuoteToASCII. `pay` is called for each character that is escaped, some µs of work. */
+/** `replace` finds all that it will replace before it calls anybody: of a long text, a piece at a time. */
+const PIECE = 4_096;
+
+/** strconv.Quote, or QuoteToASCII. `pay` is called with 2 for each character that is escaped, some 0.4 µs of work. */
 export function quote(text: string, asciiOnly = false, pay?: (steps: number) => void): string {
   const special = asciiOnly ? NOT_PLAIN_ASCII : NOT_PLAIN;
   const escaped = (char: string): string => {
-    pay?.(4);
+    pay?.(2);
     return quoteRune(char.codePointAt(0) ?? 0, '"', asciiOnly);
   };
-  return `"${text.replace(special, escaped)}"`;
+  if (text.length <= PIECE) return `"${text.replace(special, escaped)}"`;
+  let out = '"';
+  for (let at = 0; at < text.length; ) {
+    let end = at + PIECE;
+    // Not between the halves of a pair.
+    while ((text.charCodeAt(end - 1) & 0xfc00) === 0xd800) end++;
+    out += text.slice(at, end).replace(special, escaped);
+    at = end;
+  }
+  return `${out}"`;
 }
 
 /** strconv.QuoteRune, or QuoteRuneToASCII; what is no character becomes U+FFFD. */
