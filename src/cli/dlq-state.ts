@@ -35,6 +35,8 @@ export function openState(
   try {
     db = new Database(file, write ? { readwrite: true } : { readonly: true });
     db.run(`PRAGMA busy_timeout = ${BUSY_MS}`);
+    // As the journal itself: a power failure may bring back the letters that went last.
+    if (write) db.run("PRAGMA synchronous = NORMAL");
     const version = userVersion(db);
     if (version > SCHEMA_VERSION) {
       throw new Error(`it is of a newer petrel (format ${version}, this one knows ${SCHEMA_VERSION})`);

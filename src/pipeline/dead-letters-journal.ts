@@ -5,6 +5,7 @@ import {
   type DeadLetter,
   type DeadLetters,
   type DeadLettersOptions,
+  type FailedAgain,
   letterBytes,
   MEMORY_LIMITS,
 } from "./dead-letters.ts";
@@ -26,6 +27,7 @@ CREATE TABLE IF NOT EXISTS dead_letters (
   bytes INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX IF NOT EXISTS dead_letters_by_receiver ON dead_letters (receiver, id);
+CREATE INDEX IF NOT EXISTS dead_letters_by_event ON dead_letters (event_id, receiver);
 `;
 
 interface Row {
@@ -42,8 +44,9 @@ interface Row {
 
 /**
  * In the table `dead_letters` of a database that somebody else opens, closes and commits: no transaction is begun here,
- * so that a letter becomes durable together with the position that passed its event. Whatever SQLite throws (a full
- * disk, a locked file) goes to the caller.
+ * so that a letter becomes durable together with the position that passed its event. After a kill the position may be
+ * behind, and the event refused once more: that is the same letter, and one more attempt. Whatever SQLite throws (a
+ * full disk, a locked file) goes to the caller.
  */
 export function openDeadLetters(db: Database, options: DeadLettersOptions): DeadLetters {
   // The table of a database that may only be read is there, or there is nothing to read.
@@ -59,6 +62,9 @@ export function openDeadLetters(db: Database, options: DeadLettersOptions): Dead
     "SELECT * FROM dead_letters WHERE receiver = ? AND id > ? ORDER BY id LIMIT ?",
   );
   const one = db.query<Row, [number]>("SELECT * FROM dead_letters WHERE id = ?");
+  const same = db.query<{ id: number; attempts: number }, [string, string]>(
+    "SELECT id, attempts FROM dead_letters WHERE event_id = ? AND receiver = ?",
+  );
   const size = db.query<{ bytes: number }, [number]>("SELECT bytes FROM dead_letters WHERE id = ?");
   const oldest = db.query<{ id: number }, []>("SELECT id FROM dead_letters ORDER BY id LIMIT 1");
   const change = db.query(
@@ -84,6 +90,14 @@ export function openDeadLetters(db: Database, options: DeadLettersOptions): Dead
     return { id, receiver, eventId, event, ...(object !== null && { object }), reason, message, at, attempts };
   }
 
+  function update(id: number, failed: FailedAgain): void {
+    const letter = letterOf(one.get(id));
+    if (letter === undefined) return;
+    const weight = letterBytes({ ...letter, ...failed });
+    bytes += weight - letterBytes(letter);
+    change.run(failed.reason, failed.message, failed.at, failed.attempts, weight, id);
+  }
+
   return {
     get count() {
       return count;
@@ -92,6 +106,12 @@ export function openDeadLetters(db: Database, options: DeadLettersOptions): Dead
       return bytes;
     },
     add(refused) {
+      const known = same.get(refused.eventId, refused.receiver);
+      if (known !== null) {
+        const { reason, message, at } = refused;
+        update(known.id, { reason, message, at, attempts: known.attempts + refused.attempts });
+        return known.id;
+      }
       const { receiver, eventId, event, object = null, reason, message, at, attempts } = refused;
       const weight = letterBytes(refused);
       const { lastInsertRowid } = insert.run(receiver, eventId, event, object, reason, message, at, attempts, weight);
@@ -112,13 +132,7 @@ export function openDeadLetters(db: Database, options: DeadLettersOptions): Dead
       return rows.flatMap((row) => letterOf(row) ?? []);
     },
     get: (id) => letterOf(one.get(id)),
-    update(id, failed) {
-      const letter = letterOf(one.get(id));
-      if (letter === undefined) return;
-      const weight = letterBytes({ ...letter, ...failed });
-      bytes += weight - letterBytes(letter);
-      change.run(failed.reason, failed.message, failed.at, failed.attempts, weight, id);
-    },
+    update,
     remove,
   };
 }

@@ -34,6 +34,7 @@ function aState(name: string, more = 0): string {
   mkdirSync(path);
   const db = new Database(join(path, "journal.db"), { create: true });
   db.run("PRAGMA journal_mode = WAL");
+  db.run("PRAGMA synchronous = OFF");
   createTables(db);
   const letters = openDeadLetters(db, { maxCount: 10_000, maxBytes: 1e9, forgotten: { value: 0 } });
   const receivers = ["hook", "hook", "gone", ...Array.from({ length: more }, () => "hook")];

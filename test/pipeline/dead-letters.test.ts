@@ -67,7 +67,10 @@ describe.each(Object.entries(STORES))("dead letters in %s", (_, open) => {
 
   test("go when they are removed, and are counted by number and by size", () => {
     const { letters, forgotten } = aStore();
-    const [first = 0, second = 0] = [letters.add(aLetter()), letters.add(aLetter({ message: "longer than that" }))];
+    const [first = 0, second = 0] = [
+      letters.add(aLetter()),
+      letters.add(aLetter({ eventId: "uid.8", message: "longer than that" })),
+    ];
     expect([letters.count, letters.bytes]).toEqual([
       2,
       letterBytes(aLetter()) + letterBytes(aLetter({ message: "longer than that" })),
@@ -83,7 +86,7 @@ describe.each(Object.entries(STORES))("dead letters in %s", (_, open) => {
   test("tell of another attempt in their place", () => {
     const { letters } = aStore();
     const id = letters.add(aLetter());
-    letters.add(aLetter());
+    letters.add(aLetter({ eventId: "uid.8" }));
     const failed = { reason: "too_large", message: "HTTP 413, and more", at: 5, attempts: 2 };
     letters.update(id, failed);
     letters.update(99, failed);
@@ -100,7 +103,7 @@ describe.each(Object.entries(STORES))("dead letters in %s", (_, open) => {
 
   test("so do larger ones; one that is larger than all the room is not kept", () => {
     const { letters, forgotten } = aStore({ maxBytes: 2 * letterBytes(aLetter()) });
-    for (let n = 0; n < 3; n++) letters.add(aLetter());
+    for (let n = 0; n < 3; n++) letters.add(aLetter({ eventId: `uid.${n}` }));
     expect([letters.count, forgotten.value]).toEqual([2, 1]);
     letters.add(aLetter({ event: Buffer.alloc(10_000) }));
     expect([letters.count, letters.bytes, forgotten.value]).toEqual([0, 0, 4]);
@@ -161,11 +164,15 @@ describe("the journal", () => {
       expect(again.list({ limit: 9 })).toEqual([
         { ...aLetter(), id: ids[0] ?? 0, event: new Uint8Array(aLetter().event) },
       ]);
-      expect(again.add(aLetter())).toBe(3);
+      expect(again.add(aLetter({ eventId: "three" }))).toBe(3);
+      // A kill took its position back, so that its event was refused once more.
+      expect(again.add(aLetter({ message: "HTTP 422", at: 7 }))).toBe(ids[0] ?? 0);
+      expect(again.get(ids[0] ?? 0)).toMatchObject({ eventId: "uid.7", message: "HTTP 422", at: 7, attempts: 2 });
+      expect([again.count, again.add(aLetter({ receiver: "other" }))]).toEqual([2, 4]);
       second.close();
 
       const reader = new Database(path, { readonly: true });
-      expect(openDeadLetters(reader, { ...LIMITS, forgotten }).count).toBe(2);
+      expect(openDeadLetters(reader, { ...LIMITS, forgotten }).count).toBe(3);
       reader.close();
     } finally {
       rmSync(folder, { recursive: true });
@@ -177,8 +184,8 @@ describe("the journal", () => {
     const forgotten = { value: 0 };
     const letters = openDeadLetters(db, { maxCount: 2, maxBytes: 1_000_000, forgotten });
     db.run("BEGIN");
-    letters.add(aLetter());
-    letters.add(aLetter());
+    letters.add(aLetter({ eventId: "one" }));
+    letters.add(aLetter({ eventId: "two" }));
     db.run("ROLLBACK");
     // What was rolled back is counted until it matters, and then no longer.
     letters.add(aLetter({ eventId: "kept" }));
