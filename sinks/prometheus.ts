@@ -1,7 +1,7 @@
 /** Events as numbers, for Prometheus to scrape from Petrel's own metrics. */
 import { ConfigError } from "../src/errors.ts";
 import type { Event } from "../src/event.ts";
-import { type Batch, defineSink, type SinkContext } from "../src/sink.ts";
+import { type Batch, defineSink, type Series, type SinkContext } from "../src/sink.ts";
 import { clipped } from "../src/wire/sink-http.ts";
 
 const MAX_VALUE = 256;
@@ -56,31 +56,42 @@ export default defineSink({
   updates: "all",
   create({ name, labels, maxSeries, reasonFilter, eventsMetricsNamePrefix: prefix }, context) {
     if ("receiver" in labels) throw new ConfigError("prometheus.labels.receiver: Petrel sets this label itself");
+    const made: Series[] = [];
+    const open: Open = (options) => {
+      const series = context.series(options);
+      made.push(series);
+      return series;
+    };
     const countedBy = reasonFilter
-      ? byReason(reasonFilter, prefix, maxSeries, context)
-      : byLabels(name, labels, maxSeries, context);
+      ? byReason(reasonFilter, prefix, maxSeries, open)
+      : byLabels(name, labels, maxSeries, open, context);
     return {
       render: (batch: Batch) => ({ body: batch.map((event) => JSON.stringify(countedBy(event).in ?? {})).join("\n") }),
       async deliver(batch) {
         // First all templates: a batch is sent again without the event that one fails on, and must not have counted.
         for (const counted of batch.map(countedBy)) counted.count();
       },
+      async [Symbol.asyncDispose]() {
+        for (const series of made.splice(0)) series.release();
+      },
     };
   },
 });
 
 type CountedBy = (event: Event) => Counted;
+type Open = SinkContext["series"];
 
 function byLabels(
   metric: string,
   labels: Readonly<Record<string, Parameters<SinkContext["template"]>[0]>>,
   max: number,
+  open: Open,
   context: SinkContext,
 ): CountedBy {
   const names = Object.keys(labels);
   const templates = Object.values(labels).map((text) => context.template(text));
   const help = "Events that Petrel was given for this receiver.";
-  const series = context.series({ type: "counter", name: metric, help, labels: names, max });
+  const series = open({ type: "counter", name: metric, help, labels: names, max });
   return (event) => {
     const values = templates.map((template) => clipped(template(event), MAX_VALUE));
     return {
@@ -96,7 +107,7 @@ function byReason(
   filter: Readonly<Record<string, readonly string[]>>,
   prefix: string,
   max: number,
-  context: SinkContext,
+  open: Open,
 ): CountedBy {
   const each = Math.max(1, Math.floor(max / Math.max(1, Object.keys(filter).length)));
   const kinds = Object.entries(filter).map(([kind, reasons]) => {
@@ -104,7 +115,7 @@ function byReason(
     const metric = `${prefix}${own}_event_count`;
     const labels = [...new Set([own, "namespace", "reason"])];
     const help = `Event counts for ${kind} resources.`;
-    const series = context.series({ type: "gauge", name: metric, help, labels, max: each });
+    const series = open({ type: "gauge", name: metric, help, labels, max: each });
     return [kind, { own, metric, labels, series, reasons }] as const;
   });
   const byKind = new Map(kinds);

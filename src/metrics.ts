@@ -20,6 +20,8 @@ export interface BoundedSeries {
   readonly overflow: Cell;
   /** Exposes it no longer, which makes room for another. */
   remove(values: readonly string[]): void;
+  /** Exposes none of them any longer, unless another call holds the same ones. */
+  release(): void;
 }
 
 export interface Metrics {
@@ -74,6 +76,8 @@ const LABEL = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
 /** `maxSeries`: of one name; what is asked for beyond it shares one series whose label values are all `other`. */
 export function createMetrics(options: { readonly maxSeries: number } = { maxSeries: 2_000 }): Metrics {
   const families = new Map<string, Family>();
+  /** How often bounded series are held, by name and labels. */
+  const held = new Map<string, number>();
 
   function family(type: Type, name: string, help: string): Family {
     const known = families.get(name);
@@ -134,7 +138,17 @@ export function createMetrics(options: { readonly maxSeries: number } = { maxSer
     bounded(type, name, help, fixed, names, max) {
       for (const label of names)
         if (!LABEL.test(label)) throw new Error(`${JSON.stringify(label)} is not a label name`);
-      return createBounded(family(type, name, help).series, fixed, names, max);
+      const made = createBounded(family(type, name, help).series, fixed, names, max);
+      const key = `${name} ${labelText(fixed)} ${names.join()}`;
+      held.set(key, (held.get(key) ?? 0) + 1);
+      return {
+        ...made,
+        release() {
+          const left = (held.get(key) ?? 1) - 1;
+          if (left > 0) held.set(key, left);
+          else if (held.delete(key)) made.release();
+        },
+      };
     },
     forget(labels) {
       const wanted = Object.entries(labels);
@@ -168,7 +182,11 @@ function createBounded(
   const before = labelText(fixed);
   /** By the values, which are joined sooner than the text of the labels is made. */
   const cells = new Map<string, Cell>();
-  let size = [...series.keys()].filter((text) => text.startsWith(before) && text !== labelText(others)).length;
+  const shape = Object.keys(others).join();
+  /** Those of this call, and of others with the same labels. */
+  const mine = () =>
+    [...series].filter(([text, { labels }]) => text.startsWith(before) && Object.keys(labels).join() === shape);
+  let size = mine().filter(([text]) => text !== labelText(others)).length;
 
   function cellOf(labels: Labels, text: string): Cell {
     const known = series.get(text);
@@ -198,6 +216,9 @@ function createBounded(
       cells.delete(values.join("\0"));
       const text = labelText(labelsOf(values));
       if (text !== labelText(others) && series.delete(text)) size--;
+    },
+    release() {
+      for (const [text] of mine()) series.delete(text);
     },
   };
 }

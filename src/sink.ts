@@ -72,6 +72,8 @@ export interface Series {
   readonly overflow: { value: number };
   /** Exposes it no longer, which makes room for another. */
   remove(values: readonly string[]): void;
+  /** To be called when the sink is disposed of: they go, unless a reload has built it anew with the same. */
+  release(): void;
 }
 
 export interface SeriesOptions {
@@ -80,7 +82,7 @@ export interface SeriesOptions {
   readonly help: string;
   /** Beside `receiver`, which the runtime adds. */
   readonly labels: readonly string[];
-  /** Series at most, the overflow's excepted; they stay when a reload builds the sink anew. */
+  /** Series at most, the overflow's excepted. */
   readonly max: number;
 }
 

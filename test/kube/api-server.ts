@@ -102,7 +102,7 @@ export function countingMetrics(): { readonly metrics: Metrics; readonly values:
       gauge: cell,
       read: () => {},
       histogram: () => ({ observe() {} }),
-      bounded: () => ({ cell: () => undefined, overflow: { value: 0 }, remove() {} }),
+      bounded: () => ({ cell: () => undefined, overflow: { value: 0 }, remove() {}, release() {} }),
       forget: () => {},
       expose: () => "",
     },

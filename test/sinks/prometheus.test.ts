@@ -56,6 +56,33 @@ test("makes no more series than it may, and counts the others in one, also when 
   ]);
 });
 
+test("built anew by a reload it goes on with the same series, and takes down those of other labels and names", async () => {
+  const settings = { labels: { pod: "{{ .InvolvedObject.Name }}" }, maxSeries: 2 };
+  const first = await setUp(settings);
+  await first.deliver(pod("a", "x"), pod("b", "x"));
+  const same = await setUp(settings, first.metrics);
+  await first.sink[Symbol.asyncDispose]?.();
+  await first.sink[Symbol.asyncDispose]?.();
+  await same.deliver(pod("a", "x"));
+  expect(same.series().slice(1)).toEqual([
+    'kubernetes_events_total{receiver="p",pod="other"} 0',
+    'kubernetes_events_total{receiver="p",pod="a"} 2',
+    'kubernetes_events_total{receiver="p",pod="b"} 1',
+  ]);
+  const other = await setUp({ ...settings, labels: { reason: "{{ .Reason }}" } }, first.metrics);
+  await same.sink[Symbol.asyncDispose]?.();
+  await other.deliver(pod("a", "x"), pod("a", "y"));
+  expect(other.series().slice(1)).toEqual([
+    'kubernetes_events_total{receiver="p",reason="other"} 0',
+    'kubernetes_events_total{receiver="p",reason="x"} 1',
+    'kubernetes_events_total{receiver="p",reason="y"} 1',
+  ]);
+  const renamed = await setUp({ name: "e_total", labels: {} }, first.metrics);
+  await other.sink[Symbol.asyncDispose]?.();
+  await renamed.deliver(pod("a", "x"));
+  expect(renamed.series()).toEqual(["# TYPE e_total counter", 'e_total{receiver="p"} 1']);
+});
+
 test("counts nothing of a batch that one template fails on: it comes again without that event", async () => {
   const { deliver, series } = await setUp({
     labels: { n: "{{ index .InvolvedObject.Labels 1 }}", r: "{{ .Reason }}" },
