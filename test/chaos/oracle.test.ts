@@ -32,6 +32,7 @@ const life = (number: number, changes: Partial<Life> = {}): Life => ({
   inOrder: true,
   recordedUntil: Number.POSITIVE_INFINITY,
   readAt: Number.POSITIVE_INFINITY,
+  unrecorded: [],
   frozen: [],
   ...changes,
 });
@@ -62,6 +63,8 @@ const faults = (changes: Partial<Story>): string => judge(story(changes)).faults
 
 const killedAt = (at: number, changes: Partial<Life> = {}): Life =>
   life(1, { ended: at, inOrder: false, recordedUntil: at - 100, readAt: at - 200, ...changes });
+
+const cutOff = (from: number, to: number): Life => life(1, { unrecorded: [[from, to]] });
 
 describe("what was written must come", () => {
   const two = [state(1, "a"), state(2, "b")];
@@ -184,6 +187,9 @@ describe("a repeat needs a reason", () => {
     ],
     ["a restart in good order", { attempts: twice({}, second), lives: [life(1, { ended: 2_000 }), life(2)] }, NONE],
     ["a restart that cut it off", { attempts: twice(lost, second), lives: [life(1, { ended: 1_500 }), life(2)] }, ""],
+    ["cut off, and another went on", { attempts: twice({}, second), lives: [cutOff(900, 2_000), life(2)] }, ""],
+    ["cut off later", { attempts: twice({}, second), lives: [cutOff(2_000, 3_000), life(2)] }, NONE],
+    ["cut off, but it sends again itself", { attempts: twice({}), lives: [cutOff(900, 2_000)] }, NONE],
     ["killed at once", { attempts: twice({}, second), lives: [killedAt(1_050), life(2)] }, ""],
     ["killed long after the record", { attempts: twice({}, second), lives: [killedAt(5_000), life(2)] }, NONE],
     ["killed in flight", { attempts: twice(lost, second), lives: [killedAt(1_500), life(2)] }, ""],

@@ -149,6 +149,7 @@ function explain(
     // In flight when the process ended, or acknowledged and not on record.
     if (!earlier.answered && earlier.ended >= life.ended - ON_ITS_WAY_MS) return "ended";
     if (!life.inOrder && earlier.ended >= life.recordedUntil) return "ended";
+    if (life.unrecorded.some(([from, to]) => earlier.ended >= from && earlier.begun <= to)) return "ended";
   }
   const cutOff = life.frozen.some(([from, to]) => earlier.earliest <= to && earlier.ended + ON_ITS_WAY_MS >= from);
   if (sure && !cutOff) return undefined;

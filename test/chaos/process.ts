@@ -26,6 +26,8 @@ export interface ChaosProcess {
   thaw(): void;
   /** SIGKILL. `recordedUntil`: what was acknowledged before is on record. */
   kill(recordedUntil: number): Promise<void>;
+  /** What it acknowledged then was never on record. */
+  deposed(from: number, to: number): void;
   /** SIGTERM; the exit code. */
   stop(ms?: number): Promise<number>;
   /** Megabytes. */
@@ -38,7 +40,8 @@ export interface ChaosProcessOptions {
   readonly number: number;
   readonly folder: string;
   readonly config: string;
-  readonly kubeconfig: string;
+  /** Undefined: as in a pod. */
+  readonly kubeconfig: string | undefined;
   readonly receivers: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   /** In front of the executable. */
@@ -57,7 +60,8 @@ export async function startChaosProcess(options: ChaosProcessOptions): Promise<C
   const child = Bun.spawn(
     [
       ...(options.command ?? []),
-      ...[EXECUTABLE, "run", "-c", options.config, "--kubeconfig", options.kubeconfig],
+      ...[EXECUTABLE, "run", "-c", options.config],
+      ...(options.kubeconfig === undefined ? [] : ["--kubeconfig", options.kubeconfig]),
       ...["--metrics-address", `127.0.0.1:${port}`, "--admin-address", "off", "--log-format", "json"],
     ],
     { cwd: options.folder, env: { ...process.env, ...options.env }, stdin: "ignore", stdout: "ignore", stderr: "pipe" },
@@ -78,6 +82,7 @@ export async function startChaosProcess(options: ChaosProcessOptions): Promise<C
   let inOrder = false;
   let recordedUntil = Number.POSITIVE_INFINITY;
   const frozen: [number, number][] = [];
+  const unrecorded: [number, number][] = [];
   let stop: [number, number] | undefined;
   let code: number | undefined;
   const exited = child.exited.then((status) => {
@@ -163,6 +168,7 @@ export async function startChaosProcess(options: ChaosProcessOptions): Promise<C
       await exited;
       await reading;
     },
+    deposed: (from, to) => void unrecorded.push([from, to]),
     async stop(ms = 40_000) {
       await read();
       child.kill("SIGTERM");
@@ -178,7 +184,7 @@ export async function startChaosProcess(options: ChaosProcessOptions): Promise<C
       const field = (name: string) => Number(new RegExp(`${name}:\\s+(\\d+)`).exec(text)?.[1] ?? Number.NaN) / 1_024;
       return { rss: field("VmRSS"), anon: field("RssAnon") };
     },
-    life: () => ({ number, ended, inOrder, recordedUntil, readAt, frozen }),
+    life: () => ({ number, ended, inOrder, recordedUntil, unrecorded, readAt, frozen }),
     counted: () =>
       options.receivers.map((receiver) => {
         const mine = ([text]: readonly [string, number]) => text.includes(`receiver="${receiver}"`);

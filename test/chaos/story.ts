@@ -53,6 +53,8 @@ export interface Life {
   readonly inOrder: boolean;
   /** What was acknowledged before this is on record, and survives the process. */
   readonly recordedUntil: number;
+  /** What was acknowledged then was never on record: it was cut off, and another went on from what was. */
+  readonly unrecorded: readonly (readonly [from: number, to: number])[];
   /** When its metrics were read last. */
   readonly readAt: number;
   /** When it was stopped by SIGSTOP or cut off, and went on. */

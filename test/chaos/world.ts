@@ -9,6 +9,7 @@ import { line } from "../../src/demo/watch-lines.ts";
 import { EXECUTABLE } from "../e2e/executable.ts";
 import { type Random, seeded } from "../pipeline/virtual-time.ts";
 import { type FarEnd, openFarEnd, type Shape } from "./far-end.ts";
+import { inCluster } from "./in-cluster.ts";
 import { type Link, openLink } from "./link.ts";
 import { judge, obligations, type Verdict } from "./oracle.ts";
 import { type ChaosProcess, startChaosProcess } from "./process.ts";
@@ -57,6 +58,8 @@ export interface Instance {
   stop(): Promise<number>;
   /** What is acknowledged, and told, from now on may not get on record, until this is called with false. */
   unrecorded(on: boolean): void;
+  /** It was cut off since `unrecorded(true)`, and another went on from what was on record. */
+  deposed(): void;
   /** Writes the config anew; a reload is up to the caller. */
   configure(changes: Record<string, unknown>): void;
   /** Writes something that is no config. */
@@ -109,7 +112,8 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   const random = seeded(options.seed);
   const now = (): number => performance.now();
   const folder = mkdtempSync(join(tmpdir(), "petrel-chaos-"));
-  const api = await createApiServer();
+  const cluster = setup.inCluster === true ? await inCluster(join(folder, "pod")) : undefined;
+  const api = await createApiServer(cluster ? { tls: cluster.tls } : {});
   const plans = options.receivers ?? THREE;
   const pulse = startPulse(now);
   const ends = await Promise.all(
@@ -290,6 +294,11 @@ export async function createWorld(options: WorldOptions): Promise<World> {
           lostSince = undefined;
         }
       },
+      deposed() {
+        the().deposed(recordedUntil(), now());
+        unrecordedSince = undefined;
+        lostSince = undefined;
+      },
       configure(more) {
         changes = { ...changes, ...more };
         write();
@@ -307,11 +316,11 @@ export async function createWorld(options: WorldOptions): Promise<World> {
         number,
         folder: own,
         config: file,
-        kubeconfig: join(own, "kubeconfig"),
+        kubeconfig: cluster ? undefined : join(own, "kubeconfig"),
         receivers: plans.map((plan) => plan.name),
         now,
-        ...(options.env && { env: options.env }),
-        ...(options.command && { command: options.command }),
+        env: { ...options.env, ...cluster?.env(link.url) },
+        command: [...(cluster?.command ?? []), ...(options.command ?? [])],
       });
       processes.push(started);
       return started;
