@@ -2,6 +2,7 @@
 import { afterEach, expect, test } from "bun:test";
 import type { Config, ReceiverConfig } from "../src/config/types.ts";
 import { DeliveryError } from "../src/errors.ts";
+import type { SinkContext } from "../src/sink.ts";
 import {
   aConfig,
   anEventInput,
@@ -24,6 +25,8 @@ async function aPetrel(...names: readonly string[]) {
   const got: Record<string, string[]> = {};
   const switches = { down: true };
   const created: Record<string, number> = {};
+  /** How often it was made, as the store that it is lent says. */
+  const remembered: Record<string, string | undefined> = {};
   const deliver =
     (name: string): Deliver =>
     (batch) => {
@@ -34,8 +37,10 @@ async function aPetrel(...names: readonly string[]) {
     const { definition } = memorySink(deliver(name), { name });
     return {
       ...definition,
-      create: (config: never, context: never) => {
+      create: (config: never, context: SinkContext) => {
         created[name] = (created[name] ?? 0) + 1;
+        context.store.set("times", String(Number(context.store.get("times") ?? "0") + 1));
+        remembered[name] = context.store.get("times");
         return definition.create(config, context);
       },
     };
@@ -58,6 +63,7 @@ async function aPetrel(...names: readonly string[]) {
     ...one,
     got,
     created,
+    remembered,
     switches,
     put: (count: number) =>
       Array.from({ length: count }, () => one.server.put(anEventInput({ reason: `r${++serial}` })).event.reason ?? ""),
@@ -72,7 +78,7 @@ async function aPetrel(...names: readonly string[]) {
 }
 
 test("kept, changed, added and removed receivers, each as it should", async () => {
-  const { put, got, created, replace, petrel } = await aPetrel("a", "b", "dead");
+  const { put, got, created, remembered, replace, petrel } = await aPetrel("a", "b", "dead");
   const before = put(5);
   await eventually("the first", () => got.a?.length === 5 && got.b?.length === 5);
   await replace([
@@ -85,6 +91,8 @@ test("kept, changed, added and removed receivers, each as it should", async () =
   expect([got.a, got.b, got.c]).toEqual([[...before, ...after], [...before, ...after], after]);
   // Connections of what has not changed stay; the place of what has changed does.
   expect(created).toEqual({ a: 1, b: 2, c: 1, dead: 1 });
+  // So does what it remembers.
+  expect(remembered).toEqual({ a: "1", b: "2", c: "1", dead: "1" });
   // What the removed one did not deliver in its time is kept for somebody to look at.
   await eventually("the dead letters", () => petrel.status().deadLetters.count === 5);
   expect(petrel.deadLetters.letters.list({ limit: 10 }).map(({ receiver, reason }) => [receiver, reason])).toEqual(

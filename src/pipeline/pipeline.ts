@@ -42,6 +42,7 @@ import {
 } from "./receiver.ts";
 import { compileRoute } from "./route.ts";
 import { createRouting, type Routing } from "./routing.ts";
+import { storesByReceiver } from "./store.ts";
 import { startSummaries, type Telling } from "./summaries.ts";
 import { createNewest, createUpdatesGate } from "./updates.ts";
 
@@ -193,6 +194,7 @@ const NO_LIMITS = { maxBytes: Number.POSITIVE_INFINITY, maxAgeMs: Number.POSITIV
 export async function createPipeline(options: PipelineOptions): Promise<Pipeline> {
   const { logger, meters, journal } = options;
   const seen = createSeen();
+  const stores = storesByReceiver(options.store);
   const office = createDeadLetterOffice({
     letters: options.deadLetters ?? createDeadLetters({ ...MEMORY_LIMITS, forgotten: meters.forgotten }),
     logger,
@@ -405,7 +407,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       friendly: friendly?.data,
       compileTemplate: by.compileTemplate,
       env: options.env,
-      store: options.store?.(settings.name),
+      store: stores.of(settings.name),
       metrics: options.metrics,
     });
     return await definition.create(settings.config as never, context);
@@ -669,6 +671,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
         listReceivers();
         keeper?.forget(slot.name);
         options.metrics?.forget({ receiver: slot.name });
+        stores.forget(slot.name);
         const fields = { receiver: slot.name, deadLetters: letters };
         if (letters > 0)
           logger.warn("a receiver is gone from the config; what waited for it is a dead letter now", fields);

@@ -39,3 +39,16 @@ export function createMemoryStore(limits: { readonly entries: number; readonly s
     delete: (key) => void remove(key),
   };
 }
+
+/** One for each receiver, which it goes on with when a reload builds it anew. */
+export function storesByReceiver(open: (receiver: string) => Store = () => createMemoryStore()) {
+  const kept = new Map<string, Store>();
+  return {
+    of(receiver: string): Store {
+      const store = kept.get(receiver) ?? open(receiver);
+      kept.set(receiver, store);
+      return store;
+    },
+    forget: (receiver: string): void => void kept.delete(receiver),
+  };
+}
