@@ -2,6 +2,7 @@
  * `bun run bench receivers [all|alone] [NAME…] [--rate N] [--seconds N] [--write]`: every receiver at once against what can
  * be had of their destinations, and each alone against the contract's.
  */
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { cpus, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -180,16 +181,25 @@ export async function alone(name: string, rate: number, seconds: number): Promis
   };
 }
 
+const loadText = () =>
+  `Load on the machine at the end: ${loadavg()
+    .map((average) => average.toFixed(1))
+    .join(", ")}.`;
+
+const HEAD = `# Receivers
+
+\`bun run bench receivers --write\` makes this page: the compiled executable on ${cpus().length} × ${cpus()[0]?.model ?? "unknown CPU"},
+Bun ${Bun.version}; servers, fakes and the simulated API server share these cores. Memory and CPU are Petrel's own, from /proc.
+`;
+
 const table = (head: readonly string[], rows: readonly (readonly (string | number)[])[]) =>
   [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |\n`).join("");
 
 function allText({ events, seconds, start, end, arrivals, dropped }: AllAtOnce): string {
   const core = ((end.cpuSeconds - start.cpuSeconds) / seconds) * 100;
-  return `## All at once
-
-${events.toLocaleString("en")} events in ${seconds} s to ${arrivals.length} receivers of one process: resident ${end.rss.toFixed(0)} MB at the end (at the start
+  return `${events.toLocaleString("en")} events in ${seconds} s to ${arrivals.length} receivers of one process: resident ${end.rss.toFixed(0)} MB at the end (at the start
 ${start.rss.toFixed(0)}, at most ${end.peak.toFixed(0)}), anonymous ${end.anon.toFixed(0)} (${start.anon.toFixed(0)}), ${core.toFixed(0)} % of a core, ${dropped} dropped. Read back from
-each destination by its own API and compared id by id:
+each destination by its own API and compared id by id. ${loadText()}
 
 ${table(
   ["receiver", "against", "ids missing", "ids twice"],
@@ -198,11 +208,9 @@ ${table(
 }
 
 function aloneText(rows: readonly Alone[], rate: number, seconds: number): string {
-  return `## Each alone
-
-A process with this receiver alone, against the destination of its contract fixture: memory after ${rate} events a second for
+  return `A process with this receiver alone, against the destination of its contract fixture: memory after ${rate} events a second for
 ${seconds} s; requests for a thousand events at that rate, in a burst of ${BURST.toLocaleString("en")}, and with one request for each event, as the
-predecessor sends; Petrel's CPU for an event in such a burst, and with one request each. CPU is counted in ticks of 10 ms.
+predecessor sends; Petrel's CPU for an event in such a burst, and with one request each. CPU is counted in ticks of 10 ms. ${loadText()}
 
 ${table(
   [
@@ -242,8 +250,21 @@ export async function benchReceivers(args: readonly string[]): Promise<void> {
   const parts = positionals.filter((one) => PARTS.includes(one));
   const names = positionals.filter((one) => !PARTS.includes(one));
   const wants = (part: string) => parts.length === 0 || parts.includes(part);
-  const texts: string[] = [];
-  if (wants("all")) texts.push(allText(await allAtOnce(rate, seconds, names)));
+  const path = join(import.meta.dir, "report-receivers.md");
+  // What is not measured now stays as it was measured before.
+  const sections = new Map(
+    (values.write && existsSync(path) ? readFileSync(path, "utf8") : "")
+      .split(/^(?=## )/m)
+      .slice(1)
+      .map((text) => [text.slice(3, text.indexOf("\n")), text.trimEnd()]),
+  );
+  const put = (title: string, text: string) => {
+    sections.set(title, `## ${title}\n\n${text}`.trimEnd());
+    console.log(`\n${sections.get(title)}`);
+    if (values.write)
+      writeFileSync(path, `${HEAD}\n${["All at once", "Each alone"].map((one) => sections.get(one)).join("\n\n")}\n`);
+  };
+  if (wants("all")) put("All at once", allText(await allAtOnce(rate, seconds, names)));
   if (wants("alone")) {
     const rows: Alone[] = [];
     const aloneSeconds = Math.min(seconds, 5);
@@ -251,18 +272,6 @@ export async function benchReceivers(args: readonly string[]): Promise<void> {
       rows.push(await alone(name, rate, aloneSeconds));
       console.log(JSON.stringify(rows.at(-1)));
     }
-    texts.push(aloneText(rows, rate, aloneSeconds));
+    put("Each alone", aloneText(rows, rate, aloneSeconds));
   }
-  const load = loadavg()
-    .map((average) => average.toFixed(1))
-    .join(", ");
-  const report = `# Receivers
-
-\`bun run bench receivers --write\` makes this page: the compiled executable on ${cpus().length} × ${cpus()[0]?.model ?? "unknown CPU"},
-Bun ${Bun.version}; servers, fakes and the simulated API server share these cores. Memory and CPU are Petrel's own, from /proc.
-Load on the machine at the end: ${load}.
-
-${texts.join("\n")}`;
-  console.log(`\n${report}`);
-  if (values.write) await Bun.write(join(import.meta.dir, "report-receivers.md"), report);
 }

@@ -4,13 +4,15 @@ import eventbridge from "../../sinks/eventbridge.ts";
 import firehose from "../../sinks/firehose.ts";
 import kinesis from "../../sinks/kinesis.ts";
 import opscenter from "../../sinks/opscenter.ts";
+import s3 from "../../sinks/s3.ts";
 import sns from "../../sinks/sns.ts";
 import sqs from "../../sinks/sqs.ts";
 import { fields } from "../../src/config/fields.ts";
 import { createSinkContext } from "../../src/pipeline/context.ts";
 import type { Batch, SinkDefinition } from "../../src/sink.ts";
 import { reasonOfCode } from "../../src/wire/aws-client.ts";
-import { anEvent, compileSimple, type Destination, recordingLogger, refusalOf } from "../contract.ts";
+import { anEvent, compileSimple, type Destination, type Fixture, recordingLogger, refusalOf } from "../contract.ts";
+import { dispose, makeSink, soon } from "../contract-subject.ts";
 import { type Answered, awsDestination } from "./aws-fake.ts";
 import { answer, entriesOf } from "./sns.ts";
 
@@ -283,4 +285,31 @@ test("codes of AWS", () => {
     ValidationException: undefined,
   } as const;
   for (const [code, reason] of Object.entries(rows)) expect([code, reasonOfCode(code)]).toEqual([code, reason]);
+});
+
+/** Calls whose right has another name. @see https://docs.aws.amazon.com/service-authorization/latest/reference/ */
+const RIGHTS: Readonly<Record<string, string>> = {
+  ...{ SendMessageBatch: "SendMessage", PublishBatch: "Publish", PUT: "PutObject", HEAD: "ListBucket" },
+};
+
+describe("the policy in the reference allows what is called, and nothing else:", () => {
+  for (const definition of [eventbridge, firehose, kinesis, opscenter, s3, sns, sqs] as const) {
+    test(definition.name, async () => {
+      const { default: fixture }: { default: Fixture } = await import(`./${definition.name}.ts`);
+      await using to = await fixture.open();
+      const sink = await makeSink(definition as unknown as SinkDefinition, to.config).sink;
+      await sink.check?.(soon());
+      await sink.deliver([anEvent()], soon());
+      const sent = to.sent?.().toString("latin1") ?? "";
+      const calls = [...sent.matchAll(/^x-amz-target: \S+\.(\w+)|\bAction=(\w+)|^(PUT|HEAD) /gim)];
+      const rights = calls.map((call) => call.slice(1).find((name) => name !== undefined) ?? "");
+      if (definition.name === "opscenter") rights.push("AddTagsToResource");
+      const [policy = ""] = /\{.*\}/s.exec(fixture.about.permissions) ?? [];
+      const allowed: string[] = JSON.parse(policy).Statement[0].Action;
+      expect(allowed.map((action) => action.split(":")[1] ?? "").sort()).toEqual(
+        [...new Set(rights.map((name) => RIGHTS[name] ?? name))].sort(),
+      );
+      await dispose(sink);
+    });
+  }
 });

@@ -27,7 +27,8 @@ export async function awsEnds(): Promise<End[]> {
       arn: queue.arn,
       got,
       async full(count: number) {
-        const deadline = Date.now() + 180_000;
+        // moto looks at every message that waits, with each request.
+        const deadline = Date.now() + 600_000;
         while (got.length < count && Date.now() < deadline) await Bun.sleep(100);
         return got;
       },
