@@ -37,6 +37,7 @@ const BEFORE_VALUE = /^(\s*(?:- +)*(?:(?:"[^"]*"|'[^']*'|[^\s#"'{}[\],&*:][^:#]*
 
 /** Undefined when nobody knows what was meant. */
 export function mend(text: string, fault: Fault): Mended | undefined {
+  if (fault.code === BAD_ESCAPE) return badEscape(text, fault.at);
   const here = lineAt(text, fault.at);
   const before = here.start > 0 ? lineAt(text, here.start - 1) : undefined;
   const after = here.next === undefined ? undefined : lineAt(text, here.next);
@@ -146,6 +147,24 @@ function colonInValue(line: Line): Mended | undefined {
     message: "a second `: ` in one line: a value that has one in it must be quoted",
     hint: `quote it: ${quoted(value)}`,
     edits: [{ start: at, end: at + value.length, text: quoted(value) }],
+  };
+}
+
+/** Error code of the `yaml` package. */
+export const BAD_ESCAPE = "BAD_DQ_ESCAPE";
+
+/** `"\\d+"`: a pattern between quotes in which a backslash begins an escape. The exporter keeps what it does not know. */
+function badEscape(text: string, at: number): Mended | undefined {
+  const written = /^\\[^\nxuU]/u.exec(text.slice(at, at + 3))?.[0];
+  if (written === undefined) return undefined;
+  return {
+    tolerated: true,
+    severity: "warning",
+    code: "bad-escape",
+    at,
+    message: `\`${written}\` is no escape of YAML's, and is read as it stands`,
+    hint: `write \`\\${written}\`, or put the text between single quotes`,
+    edits: [{ start: at, end: at, text: "\\" }],
   };
 }
 

@@ -2,8 +2,8 @@
 import { isMap, visit } from "yaml";
 import type { Env } from "./env.ts";
 import type { Findings } from "./findings.ts";
-import { mend } from "./mend.ts";
-import { editSource, type Source } from "./source.ts";
+import { BAD_ESCAPE, mend } from "./mend.ts";
+import { type Edit, editSource, type Source } from "./source.ts";
 import { buildTree, type Node, type Parsed, parseYaml } from "./tree.ts";
 
 export interface Read {
@@ -36,25 +36,46 @@ export function readTree(
     if (!parsed) return { source, root: undefined, cutAt };
     const fault = faultOf(parsed);
     if (!fault) return { source, root: build(parsed, source, findings, options), cutAt };
-    const mended = round < (source.text.length > LARGE ? 5 : MOST_MENDED) ? mend(source.text, fault) : undefined;
-    if (!mended) return broken(fault.at, fault.message);
-    const { edits, tolerated = false, ...finding } = mended;
+    const edits: Edit[] = [];
+    for (const one of [fault, ...others(fault, parsed)]) {
+      const mended = round < (source.text.length > LARGE ? 5 : MOST_MENDED) ? mend(source.text, one) : undefined;
+      if (!mended) return broken(one.at, one.message);
+      const { edits: own, tolerated = false, ...finding } = mended;
+      edits.push(...own);
+      const tab = finding.code === "tab-indentation";
+      if (tab) cutAt = Math.min(cutAt ?? Number.POSITIVE_INFINITY, source.origin(finding.at));
+      findings.add({ ...finding, fatal: !tab && !tolerated });
+    }
     const next = editSource(source, edits);
     if (next.text === source.text) return broken(fault.at, fault.message);
-    const tab = finding.code === "tab-indentation";
-    if (tab) cutAt = Math.min(cutAt ?? Number.POSITIVE_INFINITY, source.origin(finding.at));
-    findings.add({ ...finding, fatal: !tab && !tolerated });
     source = next;
     findings.follow(source);
   }
 }
 
-function faultOf({ document, errors }: Parsed): { code: string; at: number; message: string } | undefined {
+interface Fault {
+  readonly code: string;
+  readonly at: number;
+  readonly message: string;
+}
+
+function asFault({ code, message, pos: [at] }: Parsed["errors"][number]): Fault {
+  return { code, at, message: message.charAt(0).toLowerCase() + message.slice(1) };
+}
+
+/** What can be mended together with the first fault: patterns between quotes come in numbers. */
+function others(first: Fault, { errors }: Parsed): Fault[] {
+  return first.code === BAD_ESCAPE
+    ? errors
+        .slice(1)
+        .map(asFault)
+        .filter(({ code }) => code === BAD_ESCAPE)
+    : [];
+}
+
+function faultOf({ document, errors }: Parsed): Fault | undefined {
   const [error] = errors;
-  if (error) {
-    const message = error.message.charAt(0).toLowerCase() + error.message.slice(1);
-    return { code: error.code, at: error.pos[0], message };
-  }
+  if (error) return asFault(error);
   // `{{ .X }}` parses, as a map whose key is a map.
   let at: number | undefined;
   visit(document, {

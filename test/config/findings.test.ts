@@ -462,6 +462,18 @@ const ROWS: readonly Row[] = [
     starts: false,
   },
   {
+    name: "patterns between double quotes, as the exporter reads them",
+    yaml: route('match:\n  - message: "\\d+ of \\d+ pods\\.$"\n    host: "a\\tb"\n    receiver: dump'),
+    findings: ["3:17 warning bad-escape", "3:24 warning bad-escape", "3:32 warning bad-escape"],
+    starts: true,
+  },
+  {
+    name: "escape without its digits",
+    yaml: `clusterName: "\\x4"\n${REST}`,
+    findings: ["1:15 error yaml"],
+    starts: false,
+  },
+  {
     name: "text that YAML reserves, as the exporter reads it",
     yaml: `clusterName: @name\nlogFormat: json\nmetricsNamePrefix: x_\n${REST}`,
     findings: ["1:14 warning unquoted-value"],
