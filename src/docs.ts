@@ -154,7 +154,12 @@ const testedText = (tested: readonly Tested[]) =>
     })
     .join(", ");
 
-const anchor = (title: string) => title.toLowerCase().replaceAll(" ", "-");
+/** As GitHub makes it of a heading. */
+const anchor = (title: string) =>
+  title
+    .toLowerCase()
+    .replace(/[^\w -]/g, "")
+    .replaceAll(" ", "-");
 
 /** What goes into one delivery at most. */
 function limitsText({ batch: { count, bytes, eventBytes } }: SinkDefinition): string {
