@@ -297,7 +297,7 @@ ${fenced(`tests:
 
 A receiver is spared events by its \`updates\`, its \`dedup\` and its \`throttle\`, in this order, before it gets them;
 \`dedup\` and \`throttle\` at the top level do so before any receiver. \`dedup\` counts from the event that passed, not
-from what it held back. Each remembers 10,000 keys; one that was forgotten is new. All of it is counted, by reason:
+from what it held back. Each remembers up to 10,000 keys; one that was forgotten is new. All of it is counted, by reason:
 \`petrel_events_held_total\` of one receiver, \`petrel_events_discarded_total\` of all. The event that \`summary\` makes
 has the reason PetrelThrottled, the object of the first that was held back, their number as \`count\`, and passes no gate;
 it goes where the route says, or, of a receiver's own throttle, to that receiver.

@@ -53,11 +53,15 @@ interface Bucket {
   held: { count: number; readonly fromMs: number; toMs: number; readonly sample: Sample } | undefined;
 }
 
-/** `remembered`: keys, of which the one longest unseen is forgotten; when it comes again, it has its whole burst. */
+/**
+ * `remembered`: keys, of which those longest unseen are forgotten, at least half of them kept; one that comes again has
+ * its whole burst.
+ */
 export function createThrottle(config: ThrottleConfig, remembered: number): Throttle {
   const key = keyOf(config.by);
-  /** The one longest unseen first. */
-  const buckets = new Map<string, Bucket>();
+  // Two generations, as in src/kube/bounded-cache.ts: a Map kept in order by delete and set costs three times all else.
+  let young = new Map<string, Bucket>();
+  let old = new Map<string, Bucket>();
   /** Those that hold something to tell, in the order in which they began to. */
   const holding = new Map<string, Bucket>();
   let forgotten: Summary[] = [];
@@ -73,20 +77,25 @@ export function createThrottle(config: ThrottleConfig, remembered: number): Thro
     return [{ throttle: config, key: name, ...held }];
   }
 
+  function bucketOf(name: string, now: number): Bucket {
+    const known = young.get(name);
+    if (known !== undefined) return known;
+    const bucket = old.get(name) ?? { tokens: config.burst, at: now, held: undefined };
+    if (young.size >= remembered / 2) {
+      for (const [other, one] of holding) {
+        if (one !== bucket && !young.has(other)) forgotten.push(...tell(other, one));
+      }
+      old = young;
+      young = new Map();
+    }
+    young.set(name, bucket);
+    return bucket;
+  }
+
   return {
     full(event, now) {
       lastKey = key(event);
-      const bucket = buckets.get(lastKey) ?? { tokens: config.burst, at: now, held: undefined };
-      // To the end: it was just seen.
-      buckets.delete(lastKey);
-      buckets.set(lastKey, bucket);
-      if (buckets.size > remembered) {
-        for (const [name, oldest] of buckets) {
-          buckets.delete(name);
-          forgotten.push(...tell(name, oldest));
-          break;
-        }
-      }
+      const bucket = bucketOf(lastKey, now);
       const refilled = (Math.max(0, now - bucket.at) / 1_000) * config.perSecond;
       bucket.tokens = Math.min(config.burst, bucket.tokens + refilled);
       bucket.at = now;

@@ -39,16 +39,16 @@ test("each event has its own memory, and the oldest is forgotten when there are 
   expect([held("b"), held("c"), held("a")]).toEqual([true, true, false]);
 });
 
-test("latest: the entry with the newest state is known, of so many events", () => {
-  const newest = createNewest(2);
-  for (const [identity, seq] of [
-    [1, 10],
-    [2, 11],
-    [1, 12],
-  ] as const)
-    newest.came(identity, seq);
+test("latest: the entry with the newest state is known, of at least half as many events as there is room for", () => {
+  const newest = createNewest(4);
+  const came = (...entries: readonly (readonly [number, number])[]) => {
+    for (const [identity, seq] of entries) newest.came(identity, seq);
+  };
+  came([1, 10], [2, 11], [1, 12]);
   expect([newest.of(1), newest.of(2), newest.of(3)]).toEqual([12, 11, undefined]);
-  newest.came(3, 13);
-  expect([newest.of(1), newest.of(2), newest.of(3)]).toEqual([12, undefined, 13]);
+  came([3, 13], [2, 14]);
+  expect([newest.of(1), newest.of(2), newest.of(3)]).toEqual([12, 14, 13]);
+  came([4, 15]);
+  expect([newest.of(1), newest.of(2), newest.of(3), newest.of(4)]).toEqual([undefined, 14, 13, 15]);
   expect(createUpdatesGate("latest")).toBeUndefined();
 });
