@@ -55,13 +55,6 @@ export function combine(before: Position | undefined, since: Position | undefine
   );
 }
 
-/** The further of two; undefined when there is neither. */
-export function further(a: Position | undefined, b: Position | undefined): Position | undefined {
-  if (!a || !b) return a ?? b;
-  if (lowOf(a) !== lowOf(b)) return lowOf(a) > lowOf(b) ? a : b;
-  return a.high >= b.high ? a : b;
-}
-
 const FORMAT = 1;
 
 /** Compact, and the same text for the same positions. */

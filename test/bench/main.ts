@@ -86,6 +86,8 @@ interface Run {
   readonly cluster: Awaited<ReturnType<typeof openCluster>>;
   readonly pid: number;
   readonly startedAt: number;
+  /** Where Petrel runs. */
+  readonly folder: string;
 }
 
 /** Starts Petrel on a simulated cluster, lets `work` measure, stops both. */
@@ -116,7 +118,7 @@ async function withPetrel<T>(
   );
   const errors = new Response(petrel.stderr).text();
   try {
-    return await work({ cluster, pid: petrel.pid, startedAt });
+    return await work({ cluster, pid: petrel.pid, startedAt, folder });
   } finally {
     petrel.kill("SIGTERM");
     const code = await petrel.exited;
@@ -183,34 +185,13 @@ const SCENARIOS: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
         },
       ),
     ),
-  steady: () =>
-    median(() =>
-      withPetrel(
-        (url) => config(webhook(url)),
-        async ({ cluster, pid }) => {
-          await cluster.ask({ do: "watched" });
-          await cluster.ask({ do: "send", events: 2_500, perSecond: 500 });
-          await cluster.ask({ do: "received", events: 2_500 });
-          const before = usage(pid);
-          const begin = performance.now();
-          await cluster.ask({ do: "send", events: 10_000, perSecond: 500 });
-          const { p50, p99, repeated } = await cluster.ask<Received>({ do: "received", events: 10_000 });
-          const after = usage(pid);
-          const seconds = (performance.now() - begin) / 1_000;
-          return [
-            { name: "500 ev/s to a webhook, one each: resident", value: after.rss, unit: "MB", budget: 64 },
-            { name: "… anonymous", value: after.anon, unit: "MB" },
-            { name: "… core", value: ((after.cpuSeconds - before.cpuSeconds) / seconds) * 100, unit: "%", budget: 6 },
-            { name: "… latency p50", value: p50, unit: "ms", budget: 0.5 },
-            { name: "… latency p99", value: p99, unit: "ms", budget: 2 },
-            { name: "… repeated", value: repeated, unit: "events", budget: 0 },
-          ];
-        },
-      ),
-    ),
+  steady: () => steady("500 ev/s to a webhook, one each", "", { rss: 64, p50: 0.5, p99: 2 }),
+  journalSteady: () => steady("500 ev/s, journaled", JOURNAL, { rss: 96, p50: 1, p99: 5 }),
   // Both into /dev/null: a sink that costs nothing, and all that Petrel does for an event before it.
   flood: () => flood("flood to stdout, plain", () => "stdout: {}", 100_000),
   layout: () => flood("flood to stdout, nine templates", () => `stdout: {${NINE_FIELDS}}`, 100_000),
+  journal: () => flood("flood to stdout, nine templates, journaled", () => `stdout: {${NINE_FIELDS}}`, 60_000, JOURNAL),
+  journalBehind: () => behind(),
   hook: () => hook("flood to a webhook, one each", "", 9_000, 20_000),
   batch: () => hook("flood to a webhook, batched", "batch: {format: ndjson},", 9_000, 60_000),
   list: () =>
@@ -230,11 +211,75 @@ const SCENARIOS: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
     ),
 };
 
-function flood(name: string, receiver: () => string, budget: number): Promise<readonly Figure[]> {
+const JOURNAL = "state: {path: state}";
+
+function steady(
+  name: string,
+  extra: string,
+  budget: { readonly rss: number; readonly p50: number; readonly p99: number },
+): Promise<readonly Figure[]> {
+  return median(() =>
+    withPetrel(
+      (url) => config(webhook(url), extra),
+      async ({ cluster, pid }) => {
+        await cluster.ask({ do: "watched" });
+        await cluster.ask({ do: "send", events: 2_500, perSecond: 500 });
+        await cluster.ask({ do: "received", events: 2_500 });
+        const before = usage(pid);
+        const begin = performance.now();
+        await cluster.ask({ do: "send", events: 10_000, perSecond: 500 });
+        const { p50, p99, repeated } = await cluster.ask<Received>({ do: "received", events: 10_000 });
+        const after = usage(pid);
+        const seconds = (performance.now() - begin) / 1_000;
+        return [
+          { name: `${name}: resident`, value: after.rss, unit: "MB", budget: budget.rss },
+          { name: "… anonymous", value: after.anon, unit: "MB" },
+          { name: "… core", value: ((after.cpuSeconds - before.cpuSeconds) / seconds) * 100, unit: "%", budget: 6 },
+          { name: "… latency p50", value: p50, unit: "ms", budget: budget.p50 },
+          { name: "… latency p99", value: p99, unit: "ms", budget: budget.p99 },
+          { name: "… repeated", value: repeated, unit: "events", budget: 0 },
+        ];
+      },
+    ),
+  );
+}
+
+/** A second receiver takes nothing, so that every event goes to disk, and stays there. */
+function behind(): Promise<readonly Figure[]> {
+  const events = 150_000;
+  const dead = `stdout: {}
+  - name: dead
+    webhook: {endpoint: "http://127.0.0.1:1/"}`;
+  return median(() =>
+    withPetrel(
+      () => config(dead, JOURNAL).replace("receiver: r}", "receiver: r}\n    - {receiver: dead}"),
+      async ({ cluster, pid, folder }) => {
+        await cluster.ask({ do: "watched" });
+        const before = await quiet(pid);
+        await cluster.ask({ do: "send", events });
+        const after = await quiet(pid);
+        const bytes = ["journal.db", "journal.db-wal"].reduce((sum, file) => {
+          return sum + (statSync(join(folder, "state", file), { throwIfNoEntry: false })?.size ?? 0);
+        }, 0);
+        return [
+          {
+            name: "flood, journaled, one of two receivers dead: events per CPU-second",
+            value: events / (after.cpuSeconds - before.cpuSeconds),
+            unit: "ev/s",
+          },
+          { name: "… peak resident", value: after.peak, unit: "MB" },
+          { name: "… journal per million events", value: ((bytes / events) * 1e6) / 1e6, unit: "MB" },
+        ];
+      },
+    ),
+  );
+}
+
+function flood(name: string, receiver: () => string, budget: number, extra = ""): Promise<readonly Figure[]> {
   const events = 150_000;
   return median(() =>
     withPetrel(
-      () => config(receiver()),
+      () => config(receiver(), extra),
       async ({ cluster, pid }) => {
         await cluster.ask({ do: "watched" });
         const before = await quiet(pid);
