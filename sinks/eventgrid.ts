@@ -6,7 +6,6 @@ import { EVENTGRID_LIMITS, eventGridEvent, openEventGrid } from "../src/wire/eve
 
 export default defineSink({
   name: "eventgrid",
-  aliases: ["eventGrid"],
   title: "Azure Event Grid",
   summary: "Publishes each event to an Event Grid topic as a CloudEvent, many in a request.",
   config: (field) =>
