@@ -76,4 +76,6 @@ export interface Event {
   /** As one fork of the exporter has it; absent unless the config or the event names it. */
   readonly clusterEnvironment?: string;
   readonly involvedObject: InvolvedObject;
+  /** The API server told it as a change of an event that was there before. */
+  readonly modified?: true;
 }

@@ -14,12 +14,13 @@ import {
   structured,
 } from "./cloudevents.ts";
 import type { ReceiverConfig } from "./config/types.ts";
+import { compileEnvelope } from "./envelope.ts";
 import type { Event } from "./event.ts";
 import type { Logger } from "./logger.ts";
 import { deDot } from "./payload.ts";
 import type { SinkDefinition } from "./sink.ts";
 
-export const FORMATS = ["event", "cloudevents"] as const;
+export const FORMATS = ["event", "cloudevents", "eventrouter"] as const;
 export type Format = (typeof FORMATS)[number];
 export const MODES = ["structured", "binary", "batch"] as const satisfies readonly ContentMode[];
 export const FRIENDLY = ["off", "only", "withRaw"] as const;
@@ -105,6 +106,7 @@ function textOf(
   schema: string | undefined,
   options: FormOptions,
 ): (event: Event) => string {
+  if (options.form.format === "eventrouter") return compileEnvelope();
   if (options.form.format !== "cloudevents") return json;
   const events = compileCloudEvents(json, schema, options);
   // Of a sink that takes one text per event nobody can have two: the last is the friendly one.

@@ -50,9 +50,9 @@ function micros(value: unknown): string | null {
 
 /**
  * Accepts core/v1, events.k8s.io/v1 and the exporter's own JSON (whose involvedObject carries labels).
- * Unknown and mistyped fields count as absent: a watch must never stop on one odd event. Throws {@link NotAnEvent}.
+ * `modified`: it came as a change. Unknown and mistyped fields count as absent: a watch must never stop on one odd event. Throws {@link NotAnEvent}.
  */
-export function normalise(input: unknown, options: NormaliseOptions = {}): Event {
+export function normalise(input: unknown, options: NormaliseOptions = {}, modified = false): Event {
   if (!isObject(input)) throw new NotAnEvent(`expected an event object, got ${input === null ? "null" : typeof input}`);
   const newStyle = input.regarding !== undefined || (input.note !== undefined && input.involvedObject === undefined);
   const regarding = newStyle ? input.regarding : input.involvedObject;
@@ -91,6 +91,7 @@ export function normalise(input: unknown, options: NormaliseOptions = {}): Event
     involvedObject: involved(regarding),
     ...(series && { series: { count: whole(series.count), lastObservedTime: micros(series.lastObservedTime) } }),
     ...(isObject(input.related) && { related: reference(input.related) }),
+    ...(modified && { modified: true as const }),
   };
   if (event.id === "") event.id = fallbackId(event, input);
   return event;

@@ -81,7 +81,7 @@ function ownersShape(owners: readonly OwnerReference[] | undefined) {
   }));
 }
 
-function referenceShape(ref: ObjectReference) {
+export function referenceShape(ref: ObjectReference) {
   return {
     kind: ref.kind || undefined,
     namespace: ref.namespace || undefined,
@@ -94,7 +94,7 @@ function referenceShape(ref: ObjectReference) {
 }
 
 /** @see https://pkg.go.dev/k8s.io/apimachinery/pkg/apis/meta/v1#ObjectMeta for the order. */
-function metadataShape(meta: ObjectMeta) {
+export function metadataShape(meta: ObjectMeta) {
   return {
     name: meta.name || undefined,
     generateName: meta.generateName || undefined,

@@ -22,10 +22,10 @@ export interface DryRun {
   rules(): readonly RuleCount[];
 }
 
-/** The route alone is asked; what `updates`, `dedup` and `throttle` hold back is not taken into account. */
-export function startDryRun(config: Config): DryRun {
+/** `eventType`: for rules that ask for it. The route alone is asked; what `updates`, `dedup` and `throttle` hold back is not taken into account. */
+export function startDryRun(config: Config, eventType: ((event: Event) => string) | undefined): DryRun {
   const names = config.receivers.map(({ name }) => name);
-  const router = compileRoute(config.route, names, { compat: config.compat === "exporter" });
+  const router = compileRoute(config.route, names, { compat: config.compat === "exporter", eventType });
   const receivers = new Map(names.map((name) => [name, 0]));
   const rules = new Map<string, RuleCount>();
   let unmatched = 0;

@@ -2,6 +2,7 @@
 import { parseDuration } from "../config/fields.ts";
 import type { Config } from "../config/types.ts";
 import { UsageError } from "../errors.ts";
+import { friendlyFor } from "../friendly/load.ts";
 import { createLogger } from "../logger.ts";
 import { NotAnEvent, normalise } from "../normalise.ts";
 import { COMPAT_FLAG, CONFIG_FLAG, OUTPUT_FLAG, parseFlags, positionals } from "./args.ts";
@@ -61,7 +62,7 @@ Exit code 1 when an event was left, refused or dropped, or something in FILE is 
 };
 
 async function dryRun(inputs: AsyncIterable<Input>, config: Config, json: boolean, io: Io): Promise<number> {
-  const dry = startDryRun(config);
+  const dry = startDryRun(config, (await friendlyFor(config))?.type);
   let events = 0;
   let problems = 0;
   for await (const one of inputs) {

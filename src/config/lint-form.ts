@@ -20,6 +20,14 @@ export function lintForm(receiver: ReceiverConfig, sink: SinkDefinition, path: P
     add("format", "format-unused", `${sink.title} is sent ${what}`, "remove `format`");
     return;
   }
+  const { layout } = receiver.config;
+  if (form.format === "eventrouter" && typeof layout === "object" && layout !== null && Object.keys(layout).length > 0)
+    add(
+      "format",
+      "layout-unused",
+      "eventrouter's envelope has the whole event, so that `layout` is not used",
+      "remove it",
+    );
   if (form.format !== "cloudevents") {
     const hint = "add `format: cloudevents`";
     if (mode !== undefined) add("mode", "not-cloudevents", "`mode` says how CloudEvents go out, and none do", hint);

@@ -1,7 +1,13 @@
 /** Rules that no event can match, and rules that together ask nothing. */
+
+import { RAW_TYPE } from "../cloudevents.ts";
+import { TABLE } from "../friendly/table.ts";
 import { compilePattern } from "../template/re2.ts";
 import { type Decoder, type Path, pathKey } from "./decoder.ts";
+import { nearest } from "./nearest.ts";
 import type { Route, Rule } from "./schema.ts";
+
+const TYPES: readonly string[] = [RAW_TYPE, ...TABLE.map(({ type }) => type)];
 
 /** Patterns by field; a label's is `labels.app`. */
 type Patterns = ReadonlyMap<string, string>;
@@ -69,6 +75,14 @@ function reasonWhyNever(
         ? "`not` asks nothing, which always holds: this rule never matches"
         : "`not` asks for no more than the rule itself: this rule never matches",
       hint: "remove `not`, or add to it what is to be left out",
+    };
+  }
+  const { eventType } = rule;
+  if (eventType && !TYPES.some((type) => matches(eventType, type))) {
+    const near = nearest(eventType.replaceAll(/[\\^$[\]()*?+]/g, ""), TYPES);
+    return {
+      message: `no type of events matches \`${eventType}\`: this rule never matches`,
+      hint: near === undefined ? "configs/schemas/README.md lists the types" : `did you mean \`${near}\`?`,
     };
   }
   for (const gate of gates) {

@@ -469,7 +469,7 @@ export function createWatch(target: WatchTarget, settings: WatchSettings, host: 
     }
     let event: Event;
     try {
-      event = normalise(object, settings);
+      event = normalise(object, settings, type === "MODIFIED");
     } catch (error) {
       malformed("a line", error);
       // It was told: to meet it again after every reconnect would help nobody.

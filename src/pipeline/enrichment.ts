@@ -56,11 +56,14 @@ function endAfter(template: string, what: string, from: number): number {
 export function planEnrichment(config: Config, sendsWhole: (sink: string) => boolean = () => true): Enrichment {
   const none = { possible: false, needed: () => false, receivers: config.receivers.map(() => false), route: false };
   if (config.omitLookup) return none;
-  const receivers = config.receivers.map(({ sink, config: settings }) => {
+  const receivers = config.receivers.map(({ sink, config: settings, format }) => {
     const { layout } = settings;
     // Without a layout the payload is the whole event, metadata of the object included.
+    // eventrouter's envelope has none of it.
     const whole =
-      sendsWhole(sink) && (typeof layout !== "object" || layout === null || Object.keys(layout).length === 0);
+      format !== "eventrouter" &&
+      sendsWhole(sink) &&
+      (typeof layout !== "object" || layout === null || Object.keys(layout).length === 0);
     return whole || stringsOf(settings).some(readsObjectMetadata);
   });
   const rules = rulesThatAsk(config.route);

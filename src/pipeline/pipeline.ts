@@ -231,7 +231,11 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
   }
 
   let config = options.config;
-  const parse = (bytes: Uint8Array): Event => normalise(eventOf(JSON.parse(textOf(bytes))), config);
+  function parse(bytes: Uint8Array): Event {
+    const line: Line = JSON.parse(textOf(bytes));
+    const event = eventOf(line);
+    return normalise(event, config, event !== line && line.type === "MODIFIED");
+  }
   /** Entries that memory lost while the disk took none, as ranges. */
   const holes: { readonly from: number; to: number }[] = [];
   function evict(seq: number): void {
@@ -849,8 +853,14 @@ function receiverSettings(config: ReceiverConfig, definition: SinkDefinition, co
   };
 }
 
+interface Line {
+  readonly type?: unknown;
+  readonly object?: unknown;
+  readonly metadata?: unknown;
+}
+
 /** A watch line is the event in an envelope; anything else is the event itself. */
-function eventOf(parsed: { readonly type?: unknown; readonly object?: unknown; readonly metadata?: unknown }): unknown {
+function eventOf(parsed: Line): unknown {
   return parsed.metadata === undefined && parsed.object !== undefined ? parsed.object : parsed;
 }
 

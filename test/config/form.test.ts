@@ -28,6 +28,9 @@ const rows: readonly [string, string, string, string][] = [
   ["format: cloudevents\n    mode: batch", KAFKA, "unknown-mode", "6:11"],
   ["format: cloudevents\n    mode: binary", "stdout: {}", "unknown-mode", "6:11"],
   ["format: cloudevents\n    friendly: withRaw", "stdout: {}", "one-text", "6:15"],
+  ["format: eventrouter\n    mode: binary", WEBHOOK, "not-cloudevents", "6:11"],
+  ["format: eventrouter", "stdout: { layout: { a: b } }", "layout-unused", "5:13"],
+  ["format: eventrouter", 'slack: { url: "http://x", message: m }', "format-unused", "5:13"],
   ["format: cloudevents", 'slack: { url: "http://x", message: m }', "format-unused", "5:13"],
 ];
 for (const [keys, sink, code, place] of rows) {
