@@ -38,6 +38,7 @@ const BEFORE_VALUE = /^(\s*(?:- +)*(?:(?:"[^"]*"|'[^']*'|[^\s#"'{}[\],&*:][^:#]*
 /** Undefined when nobody knows what was meant. */
 export function mend(text: string, fault: Fault): Mended | undefined {
   if (fault.code === BAD_ESCAPE) return badEscape(text, fault.at);
+  if (fault.code === MISSING_CHARACTER && text[fault.at] === "#") return closeComment(fault.at);
   const here = lineAt(text, fault.at);
   const before = here.start > 0 ? lineAt(text, here.start - 1) : undefined;
   const after = here.next === undefined ? undefined : lineAt(text, here.next);
@@ -150,8 +151,21 @@ function colonInValue(line: Line): Mended | undefined {
   };
 }
 
-/** Error code of the `yaml` package. */
+// Error codes of the `yaml` package.
 export const BAD_ESCAPE = "BAD_DQ_ESCAPE";
+const MISSING_CHARACTER = "MISSING_CHAR";
+
+function closeComment(at: number): Mended {
+  return {
+    tolerated: true,
+    severity: "warning",
+    code: "close-comment",
+    at,
+    message: "a comment begins after a space",
+    hint: "write a space before `#`",
+    edits: [{ start: at, end: at, text: " " }],
+  };
+}
 
 /** `"\\d+"`: a pattern between quotes in which a backslash begins an escape. The exporter keeps what it does not know. */
 function badEscape(text: string, at: number): Mended | undefined {

@@ -474,6 +474,12 @@ const ROWS: readonly Row[] = [
     starts: false,
   },
   {
+    name: "comment without a space before it",
+    yaml: `clusterName: "a"#b\nlogFormat: json #c\n${REST}`,
+    findings: ["1:17 warning close-comment"],
+    starts: true,
+  },
+  {
     name: "text that YAML reserves, as the exporter reads it",
     yaml: `clusterName: @name\nlogFormat: json\nmetricsNamePrefix: x_\n${REST}`,
     findings: ["1:14 warning unquoted-value"],
