@@ -69,12 +69,15 @@ const SEVERITIES: Readonly<Record<string, Pick<CloudEvent, "severitytext" | "sev
 /** Control characters and Unicode's noncharacters, which no attribute may have. Lone surrogates are gone before. */
 const NO_ATTRIBUTE = /[\u0000-\u001f\u007f-\u009f\ufdd0-\ufdef]|\p{Noncharacter_Code_Point}/gu;
 
+/** Printable ASCII, as nearly all of them are: what follows is slow beside a look at that. */
+const PLAIN = /^[ -~]*$/;
+
 /** A text as an attribute may have it; what it may not becomes U+FFFD. */
 function attribute(text: string): string {
-  return text.toWellFormed().replace(NO_ATTRIBUTE, "\ufffd");
+  return PLAIN.test(text) ? text : text.toWellFormed().replace(NO_ATTRIBUTE, "\ufffd");
 }
 
-const segment = (text: string): string => encodeURIComponent(text.toWellFormed());
+const segment = (text: string): string => (/^[\w.-]*$/.test(text) ? text : encodeURIComponent(text.toWellFormed()));
 
 const RFC3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/;
 
@@ -127,11 +130,21 @@ function attributesOf(event: CloudEvent): Attribute[] {
   return all.filter((one): one is Attribute => one[1] !== undefined);
 }
 
+/** A text as JSON; most need no more than their quotes. */
+const quoted = (text: string): string => (/^[ !#-[\]-~]*$/.test(text) ? `"${text}"` : JSON.stringify(text));
+
 /** One CloudEvent as JSON, its data in it. */
 export function structured(event: CloudEvent): string {
-  let json = "{";
-  for (const [name, value] of attributesOf(event)) json += `"${name}":${JSON.stringify(value)},`;
-  return `${json}"datacontenttype":"${DATA_TYPE}","data":${event.data}}`;
+  const { id, source, type, subject, time, dataschema, recordedtime, severitytext, severitynumber, data } = event;
+  // By hand: this is done for every event that is sent, and the attributes are few.
+  let json = `{"specversion":"1.0","id":${quoted(id)},"source":${quoted(source)},"type":${quoted(type)}`;
+  if (subject !== undefined) json += `,"subject":${quoted(subject)}`;
+  if (time !== undefined) json += `,"time":"${time}"`;
+  if (dataschema !== undefined) json += `,"dataschema":${quoted(dataschema)}`;
+  json += `,"recordedtime":"${recordedtime}"`;
+  if (severitytext !== undefined) json += `,"severitytext":"${severitytext}"`;
+  if (severitynumber !== undefined) json += `,"severitynumber":${severitynumber}`;
+  return `${json},"datacontenttype":"${DATA_TYPE}","data":${data}}`;
 }
 
 /** Several as one JSON array. Only for who asked for it: a receiver that did not may refuse it. */
@@ -141,7 +154,8 @@ export function batched(events: readonly CloudEvent[]): string {
 
 /** Percent-encoding of HTTP header values: space, `"`, `%` and whatever is not printable ASCII. */
 function headerValue(value: string | number): string {
-  return String(value).replace(/[^\u0021-\u007e]|["%]/gu, encodeURIComponent);
+  const text = String(value);
+  return /^[!#$&-~]*$/.test(text) ? text : text.replace(/[^\u0021-\u007e]|["%]/gu, encodeURIComponent);
 }
 
 /** The headers of binary mode, Content-Type included; the body is the data. */
