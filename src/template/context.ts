@@ -1,5 +1,5 @@
 /** What the parts of the compiler share: the shape of compiled code, the state of a rendering, and errors with a place. */
-import { LimitError } from "./budget.ts";
+import { budget, LimitError } from "./budget.ts";
 import { TemplateError } from "./error.ts";
 import type { FuncMap } from "./func.ts";
 import { describe, type Node } from "./node.ts";
@@ -82,6 +82,8 @@ export function rethrow(unit: Unit, node: Node, name: string, error: unknown): n
   if (error instanceof LimitError) throw errorAt(unit, node, error.message);
   if (error instanceof GoError) throw errorAt(unit, node, `error calling ${name}: ${error.message}`);
   if (error instanceof RangeError) {
+    // The engine's own limit, which costs as much as one of ours.
+    budget.spent = true;
     throw errorAt(unit, node, `error calling ${name}: the value is nested too deeply, or too long`);
   }
   throw error;

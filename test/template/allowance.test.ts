@@ -89,3 +89,10 @@ describe("a template that ran out of its limits", () => {
     expect(render({ n: 20_000 })).toBe("20000");
   });
 });
+
+test("data too deep for JavaScript's stack holds a template short as well", () => {
+  const { render } = compile("{{ fromJson .s }}{{ range until (int .n) }}{{ end }}", { functions, now: () => 0 });
+  expect(render({ s: "1", n: 5_000 })).toBe("1");
+  expect(() => render({ s: "[".repeat(50_000) + "]".repeat(50_000), n: 0 })).toThrow("nested too deeply");
+  expect(() => render({ s: "1", n: 5_000 })).toThrow("a 64th of the limit");
+});
