@@ -38,7 +38,7 @@ export default defineSink({
           namespace: field.text().optional().describe("Namespace of the ConfigMap."),
         })
         .optional()
-        .describe("Accepted, not used yet: threads are kept in memory, and a restart opens new ones."),
+        .describe("A fork's; not needed: threads are kept where positions are, in the journal or the checkpoint."),
       apiUrl: field.url().default("https://slack.com/api").describe("Base of the Web API."),
       ...field.connection(),
     }),
@@ -57,7 +57,6 @@ export default defineSink({
     const { compat } = context;
     const token = config.token ? context.secret(config.token) : undefined;
     const hook = token || config.url === undefined ? undefined : context.secret(config.url);
-    if (config.cache) context.log.warn("slack.cache is not used yet: threads are kept in memory");
     const optional = (text: TemplateText | undefined) => (text === undefined ? () => "" : context.template(text));
     const part = {
       ...{

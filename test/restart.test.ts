@@ -6,6 +6,7 @@ import { join } from "node:path";
 import type { Config } from "../src/config/types.ts";
 import { type ApiServer, createApiServer } from "../src/demo/api-server.ts";
 import { DeliveryError } from "../src/errors.ts";
+import type { SinkContext, Store } from "../src/sink.ts";
 import { aConfig, anEventInput, aReceiver, type Deliver, eventually, memorySink, startTestPetrel } from "./harness.ts";
 
 const folders: string[] = [];
@@ -38,17 +39,29 @@ async function aPlace({ journal = true, inCluster = false } = {}) {
         return `${event.metadata.uid}.${version}`;
       });
     },
-    async start(receivers: Readonly<Record<string, Deliver>>, changes: Partial<Config> = {}) {
+    async start(
+      receivers: Readonly<Record<string, Deliver>>,
+      changes: Partial<Config> = {},
+      remember: (store: Store) => Deliver = () => () => {},
+    ) {
       const names = Object.keys(receivers);
       const definitions = names.map((name) => {
+        let remembering: Deliver = () => {};
         const { definition } = memorySink(
           async (batch, signal) => {
             await receivers[name]?.(batch, signal);
+            await remembering(batch, signal);
             got[name] = [...(got[name] ?? []), ...batch.map(({ id }) => id)];
           },
           { name },
         );
-        return definition;
+        return {
+          ...definition,
+          create(config: never, context: SinkContext) {
+            remembering = remember(context.store);
+            return definition.create(config, context);
+          },
+        };
       });
       const running = await startTestPetrel({
         server,
@@ -178,4 +191,25 @@ test("a leader that is cut off stops, and delivers what is left to nobody's harm
   await eventually("the very rest", () => place.got.all?.length === 40);
   await first.petrel.stop();
   expect(place.got.all).toEqual(ids);
+});
+
+test.each([
+  ["a journal", { journal: true }],
+  ["a ConfigMap", { journal: false, inCluster: true }],
+])("what a sink remembers is there after a restart: %s", async (_, kind) => {
+  const place = await aPlace(kind);
+  const remembered: (string | undefined)[] = [];
+  const remember =
+    (store: Store): Deliver =>
+    () => {
+      remembered.push(store.get("thread"));
+      store.set("thread", `${JSON.stringify({ ts: remembered.length })}`);
+    };
+  for (let run = 1; run <= 2; run++) {
+    const one = await place.start({ all: () => {} }, {}, remember);
+    place.put(1);
+    await eventually("it", () => remembered.length === run);
+    await one.petrel.stop();
+  }
+  expect(remembered).toEqual([undefined, '{"ts":1}']);
 });

@@ -53,6 +53,8 @@ export interface JournalGroup {
   readonly progress: Iterable<Progress>;
   /** Receivers that there are no more. */
   readonly forgotten: Iterable<string>;
+  /** What sinks remember; null: no more. */
+  readonly remembered: Iterable<readonly [receiver: string, key: string, json: string | null]>;
   /** By source: up to where all is in the journal, or done with; NaN: nothing is known any more. */
   readonly reached: Iterable<readonly [source: number, version: number]>;
 }
@@ -61,6 +63,8 @@ export interface Restored {
   readonly progress: readonly Progress[];
   /** By source key. NaN: no position. */
   readonly reached: ReadonlyMap<string, number>;
+  /** What sinks remembered, by receiver, oldest first. */
+  readonly remembered: Readonly<Record<string, readonly (readonly [key: string, json: string])[]>>;
   /** uid of the cluster that the events are of; undefined when nothing was ever committed for one. */
   readonly cluster: string | undefined;
 }
@@ -125,6 +129,8 @@ interface Statements {
   readonly remove: Statement<unknown, [number]>;
   readonly progress: Statement<unknown, [string, number, string, string]>;
   readonly forget: Statement<unknown, [string]>;
+  readonly remember: Statement<unknown, [string, string, string]>;
+  readonly unremember: Statement<unknown, [string, string]>;
   readonly source: Statement<unknown, [number, string]>;
   readonly reached: Statement<unknown, [number | null, number]>;
   readonly read: Statement<Row, [number, number]>;
@@ -211,7 +217,7 @@ async function open(options: JournalOptions, lock: Lock): Promise<Journal> {
   let closed = false;
   /** Something may be in it. */
   let holds = existsSync(file) && statSync(file).size > 0;
-  let restored: Restored = { progress: [], reached: new Map(), cluster: undefined };
+  let restored: Restored = { progress: [], reached: new Map(), remembered: {}, cluster: undefined };
   const sources = new Map<string, number>();
   let unsaved: (readonly [number, string])[] = [];
 
@@ -268,7 +274,15 @@ async function open(options: JournalOptions, lock: Lock): Promise<Journal> {
       .get();
     next = Math.max(0, (bounds?.high ?? -1) + 1, ...progress.map(({ cursor }) => cursor));
     tail = bounds?.low ?? next;
-    restored = { progress, reached, cluster };
+    const remembered: Record<string, (readonly [string, string])[]> = {};
+    for (const { receiver, key, json } of from
+      .query<{ receiver: string; key: string; json: string }, []>(
+        "SELECT receiver, key, json FROM memory ORDER BY rowid",
+      )
+      .all()) {
+      remembered[receiver] = [...(remembered[receiver] ?? []), [key, json]];
+    }
+    restored = { progress, reached, remembered, cluster };
   }
 
   function disconnect(): void {
@@ -327,6 +341,10 @@ async function open(options: JournalOptions, lock: Lock): Promise<Journal> {
         use.progress.run(name, cursor, JSON.stringify(open), JSON.stringify([...passed]));
       }
       for (const name of group.forgotten) use.forget.run(name);
+      for (const [receiver, key, json] of group.remembered) {
+        if (json === null) use.unremember.run(receiver, key);
+        else use.remember.run(receiver, key, json);
+      }
       for (const [source, version] of group.reached) use.reached.run(nullable(version), source);
       to.run("COMMIT");
       next = Math.max(next, last + 1);
@@ -454,6 +472,8 @@ function prepare(db: Database): Statements {
     remove: db.prepare("DELETE FROM entries WHERE seq < ?"),
     progress: db.prepare("INSERT OR REPLACE INTO receivers VALUES (?, ?, ?, ?)"),
     forget: db.prepare("DELETE FROM receivers WHERE name = ?"),
+    remember: db.prepare("INSERT OR REPLACE INTO memory (receiver, key, json) VALUES (?, ?, ?)"),
+    unremember: db.prepare("DELETE FROM memory WHERE receiver = ? AND key = ?"),
     source: db.prepare("INSERT OR IGNORE INTO sources (id, key) VALUES (?, ?)"),
     reached: db.prepare("UPDATE sources SET reached = ? WHERE id = ?"),
     read: db.prepare("SELECT * FROM entries WHERE seq >= ? ORDER BY seq LIMIT ?"),

@@ -30,6 +30,7 @@ export function salvage(damaged: string, to: Database): Salvaged {
   let from: Database | undefined;
   try {
     from = new Database(damaged, { readwrite: true });
+    copy(from, to, "memory");
     return {
       sources: copy(from, to, "sources"),
       receivers: copy(from, to, "receivers"),
@@ -43,7 +44,7 @@ export function salvage(damaged: string, to: Database): Salvaged {
   }
 }
 
-function copy(from: Database, to: Database, table: "sources" | "receivers"): number {
+function copy(from: Database, to: Database, table: "sources" | "receivers" | "memory"): number {
   let copied = 0;
   try {
     for (const row of from.query(`SELECT * FROM ${table}`).iterate()) {

@@ -11,12 +11,13 @@ export const APPLICATION_ID = 0x5054524c;
  * `found` the JSON of what a look-up of the object found.
  * `sources`: watches, by what they ask for; every event up to the resourceVersion `reached` is in `entries`, or done with.
  * `receivers`: below `cursor` all is done with but the entries that `open` lists; `passed` has, by source, the
- * resourceVersion of the last event below the cursor.
+ * resourceVersion of the last event below the cursor. `memory`: what sinks remember between deliveries.
  */
 const TABLES = `
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE sources (id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, reached REAL);
 CREATE TABLE receivers (name TEXT PRIMARY KEY, cursor INTEGER NOT NULL, open TEXT NOT NULL, passed TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE memory (receiver TEXT NOT NULL, key TEXT NOT NULL, json TEXT NOT NULL, UNIQUE (receiver, key));
 CREATE TABLE entries (
   seq INTEGER PRIMARY KEY, source INTEGER NOT NULL, version REAL, received REAL NOT NULL, flags INTEGER NOT NULL,
   body BLOB NOT NULL, found TEXT

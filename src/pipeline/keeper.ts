@@ -17,6 +17,8 @@ export interface Keeper extends Disk {
   committed(seq: number): Promise<boolean>;
   /** What a look-up for an entry found, as JSON. */
   found(seq: number, found: string): void;
+  /** What a sink remembers; undefined: no more. */
+  remember(receiver: string, key: string, json: string | undefined): void;
   /** A receiver that there is no more. */
   forget(receiver: string): void;
   /** Where a receiver of this name stood when the journal was opened. */
@@ -59,6 +61,7 @@ export function createKeeper(options: KeeperOptions): Keeper {
   const founds = new Map<number, string>();
   let foundLater: (readonly [number, string])[] = [];
   const forgotten = new Set<string>();
+  let remembered: (readonly [receiver: string, key: string, json: string | null])[] = [];
   /** As committed, so that nothing is written twice; by receiver and by watch. */
   const wrote = new Map<string, readonly [cursor: number, open: number]>();
   let wroteReached: number[] = [];
@@ -134,7 +137,13 @@ export function createKeeper(options: KeeperOptions): Keeper {
     const { head } = log;
     const from = Math.max(written, low, log.inMemory);
     const below = Math.max(low, floor);
-    if (from >= head && below <= journal.tail && progress.length === 0 && moved.length === 0 && forgotten.size === 0) {
+    if (
+      from >= head &&
+      below <= journal.tail &&
+      progress.length === 0 &&
+      moved.length === 0 &&
+      forgotten.size + remembered.length === 0
+    ) {
       written = head;
       settle(true);
       return true;
@@ -145,6 +154,7 @@ export function createKeeper(options: KeeperOptions): Keeper {
       below,
       progress,
       forgotten,
+      remembered,
       reached: moved,
     });
     if (journal.restored !== instance) pages.clear();
@@ -155,6 +165,7 @@ export function createKeeper(options: KeeperOptions): Keeper {
       wroteReached = [...reached];
       foundLater = [];
       forgotten.clear();
+      remembered = [];
       for (const seq of founds.keys()) {
         if (seq >= below) break;
         founds.delete(seq);
@@ -238,6 +249,10 @@ export function createKeeper(options: KeeperOptions): Keeper {
         foundLater.push([seq, found]);
         if (seq < options.log().inMemory) pages.clear();
       }
+      changed();
+    },
+    remember(receiver, key, json) {
+      remembered.push([receiver, key, json ?? null]);
       changed();
     },
     forget(receiver) {

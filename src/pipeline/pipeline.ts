@@ -12,7 +12,7 @@ import { tookIn } from "../memory.ts";
 import type { Cell, Metrics } from "../metrics.ts";
 import { exporterSeenMs, normalise, withObjectMetadata } from "../normalise.ts";
 import type { CompileTemplate } from "../payload.ts";
-import type { Sink, SinkDefinition, Store } from "../sink.ts";
+import type { Sink, SinkDefinition } from "../sink.ts";
 import { createSinkContext } from "./context.ts";
 import { createDeadLetterOffice, type DeadLetterMeters, type DeadLetterOffice } from "./dead-letter-office.ts";
 import { createDeadLetters, type DeadLetters, MEMORY_LIMITS, refusedEvent } from "./dead-letters.ts";
@@ -42,7 +42,7 @@ import {
 } from "./receiver.ts";
 import { compileRoute } from "./route.ts";
 import { createRouting, type Routing } from "./routing.ts";
-import { storesByReceiver } from "./store.ts";
+import { createStores } from "./store.ts";
 import { startSummaries, type Telling } from "./summaries.ts";
 import { createNewest, createUpdatesGate } from "./updates.ts";
 
@@ -69,8 +69,6 @@ export interface PipelineOptions {
   readonly meters: PipelineMeters;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly lookup: Lookup;
-  /** What the receiver of this name may remember. Default: in memory. */
-  readonly store?: ((receiver: string) => Store) | undefined;
   /** Where sinks show series of their own. Default: nowhere. */
   readonly metrics?: Metrics | undefined;
   /** Takes what receivers refuse for good. Default: the newest, in memory. */
@@ -189,12 +187,14 @@ interface Slot {
 
 const DEFAULT_BATCH_BYTES = 4 * 1024 * 1024;
 const HOUSEKEEPING_MS = 10_000;
+/** Of a checkpoint, which a Lease has room for beside the positions: UTF-16 units. */
+const MAX_REMEMBERED = 48 * 1024;
 const NO_LIMITS = { maxBytes: Number.POSITIVE_INFINITY, maxAgeMs: Number.POSITIVE_INFINITY };
 
 export async function createPipeline(options: PipelineOptions): Promise<Pipeline> {
   const { logger, meters, journal } = options;
   const seen = createSeen();
-  const stores = storesByReceiver(options.store);
+  const stores = createStores((receiver, key, json) => keeper?.remember(receiver, key, json));
   const office = createDeadLetterOffice({
     letters: options.deadLetters ?? createDeadLetters({ ...MEMORY_LIMITS, forgotten: meters.forgotten }),
     logger,
@@ -528,7 +528,8 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     return positions;
   }
 
-  function restore({ receivers: known }: Checkpoint): void {
+  function restore({ receivers: known, remembered }: Checkpoint): void {
+    stores.restore(remembered);
     for (const slot of slots) {
       slot.before.clear();
       for (const [key, position] of known.get(slot.name) ?? []) slot.before.set(watchOf(key), position);
@@ -541,6 +542,8 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     }
     for (const receiver of receivers) receiver.wake();
   }
+
+  stores.restore(journal?.restored.remembered ?? {});
 
   // A new pipeline -----------------------------------------------------------------------------------------------
 
@@ -762,6 +765,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     checkpoint: (cluster) => ({
       cluster,
       receivers: new Map(slots.map((slot) => [slot.name, byKey(positionsOf(slot))])),
+      remembered: stores.remembered(MAX_REMEMBERED),
     }),
     room: pressure.room,
     status: () => ({

@@ -6,6 +6,7 @@
  */
 
 import type { ClusterId } from "../kube/cluster-id.ts";
+import type { Remembered } from "./store.ts";
 
 /** Everything up to `high` is done with, but the versions in `open`; those ascend. */
 export interface Position {
@@ -23,6 +24,8 @@ export interface Checkpoint {
   readonly cluster: ClusterId;
   /** By receiver. */
   readonly receivers: ReadonlyMap<string, Positions>;
+  /** What sinks remember. */
+  readonly remembered: Remembered;
 }
 
 /** The position of at most {@link MAX_OPEN} exceptions that says no more than is true. */
@@ -58,12 +61,17 @@ export function combine(before: Position | undefined, since: Position | undefine
 const FORMAT = 1;
 
 /** Compact, and the same text for the same positions. */
-export function formatCheckpoint({ cluster, receivers }: Checkpoint): string {
+export function formatCheckpoint({ cluster, receivers, remembered }: Checkpoint): string {
   const positions = [...receivers].map(([name, byWatch]) => [
     name,
     Object.fromEntries([...byWatch].map(([key, { high, open }]) => [key, open.length === 0 ? high : [high, ...open]])),
   ]);
-  return JSON.stringify({ format: FORMAT, cluster, receivers: Object.fromEntries(positions) });
+  return JSON.stringify({
+    format: FORMAT,
+    cluster,
+    receivers: Object.fromEntries(positions),
+    ...(Object.keys(remembered).length > 0 && { remembered }),
+  });
 }
 
 /** @throws Error that says what is wrong with it. */
@@ -74,10 +82,13 @@ export function parseCheckpoint(text: string): Checkpoint {
   } catch {
     throw new Error("it is not JSON");
   }
-  const { format, cluster, receivers } = objectOf(input, "it");
+  const { format, cluster, receivers, remembered = {} } = objectOf(input, "it");
   if (format !== FORMAT) throw new Error(`its format is ${JSON.stringify(format)}, and this petrel knows ${FORMAT}`);
   return {
     cluster: typeof cluster === "object" && cluster !== null ? cluster : {},
+    remembered: Object.fromEntries(
+      Object.entries(objectOf(remembered, "remembered")).map(([name, entries]) => [name, entriesOf(entries)]),
+    ),
     receivers: new Map(
       Object.entries(objectOf(receivers, "receivers")).map(([name, byWatch]) => [
         name,
@@ -90,6 +101,15 @@ export function parseCheckpoint(text: string): Checkpoint {
 function objectOf(value: unknown, what: string): Readonly<Record<string, unknown>> {
   if (typeof value !== "object" || value === null || Array.isArray(value)) throw new Error(`${what} is no object`);
   return value as Readonly<Record<string, unknown>>;
+}
+
+/** What is no pair of texts is forgotten, as sinks must live with anyway. */
+function entriesOf(value: unknown): (readonly [string, string])[] {
+  const pairs: unknown[] = Array.isArray(value) ? value : [];
+  return pairs.flatMap((pair): (readonly [string, string])[] => {
+    const [key, json] = Array.isArray(pair) ? pair : [];
+    return typeof key === "string" && typeof json === "string" ? [[key, json]] : [];
+  });
 }
 
 function positionOf(value: unknown, receiver: string): Position {

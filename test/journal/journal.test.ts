@@ -70,6 +70,7 @@ const group = (changes: Partial<JournalGroup> = {}): JournalGroup => ({
   below: 0,
   progress: [],
   forgotten: [],
+  remembered: [],
   reached: [],
   ...changes,
 });
@@ -95,6 +96,23 @@ test("what was committed is there again: entries, progress, positions, what was 
       }),
     ),
   ).toBe(true);
+  journal.commit(
+    group({
+      remembered: [
+        ["chat", "gone", "0"],
+        ["chat", "thread", '{"ts":1}'],
+      ],
+    }),
+  );
+  journal.commit(
+    group({
+      remembered: [
+        ["chat", "gone", null],
+        ["chat", "thread", '{"ts":2}'],
+        ["chat", "other", "1"],
+      ],
+    }),
+  );
   journal.commit(group({ found: [[7, '{"labels":{}}']], below: 1 }));
   journal.close();
 
@@ -107,6 +125,12 @@ test("what was committed is there again: entries, progress, positions, what was 
   expect(again.restored).toEqual({
     progress: [{ name: "all", cursor: 5, open: [1, 3], passed }],
     reached: new Map([["/api/v1/events", 109]]),
+    remembered: {
+      chat: [
+        ["thread", '{"ts":2}'],
+        ["other", "1"],
+      ],
+    },
     cluster: "uid-of-kube-system",
   });
   expect(again.source("/api/v1/events")).toBe(source);

@@ -76,7 +76,8 @@ describe("a checkpoint", () => {
           ]),
         ]),
       );
-      const checkpoint = { cluster: { kubeSystem: "uid" }, receivers };
+      const remembered = random.chance(0.5) ? {} : { chat: [["thread", '{"ts":1}']] as [string, string][] };
+      const checkpoint = { cluster: { kubeSystem: "uid" }, receivers, remembered };
       expect(parseCheckpoint(formatCheckpoint(checkpoint))).toEqual(checkpoint);
     });
   });
