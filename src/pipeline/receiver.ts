@@ -299,7 +299,8 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
     if (available === 0 && !order.ready) return undefined;
     if (limits.lingerMs > 0 && !hurried && available < limits.count && !order.ready) {
       const first = redo[0] ?? cursor;
-      const until = log.gone(first) ? 0 : log.receivedAt(first) + limits.lingerMs;
+      // A journal has entries of the future where the clock went back between two processes: they have waited enough.
+      const until = log.gone(first) || log.receivedAt(first) > now ? 0 : log.receivedAt(first) + limits.lingerMs;
       if (now < until) {
         wakeAt(until);
         return undefined;
@@ -449,7 +450,7 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
     alive();
     const now = host.now();
     meters.delivered.value += group.events.length;
-    for (const at of group.receivedAt) meters.latency.observe((now - at) / 1_000);
+    for (const at of group.receivedAt) meters.latency.observe(Math.max(0, now - at) / 1_000);
     answered(group);
     group.done?.(undefined);
   }

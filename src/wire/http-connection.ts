@@ -12,8 +12,18 @@ import { codeOf, type TlsMaterial, VERDICT_MS } from "./tls.ts";
 
 const SYSTEM_TLS: TlsMaterial = { rejectUnauthorized: true };
 
-/** A kept connection was closed before a byte of the answer: the request may go over another one. */
+/** A kept connection was closed before a byte of the answer. */
 class Stale extends Error {}
+
+/** A connection that was idle for longer is looked at before it is trusted with a request. */
+const RESTED_MS = 5;
+
+/**
+ * What may be asked again over another connection, and nobody is the wiser: whoever closed the last one may have taken what
+ * was sent. Events that may come twice are the receiver's to send again, and to count.
+ * @see https://www.rfc-editor.org/rfc/rfc9110#section-9.2.2
+ */
+const ASKING: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
 
 /** One request on its way. */
 class Waiting implements Listener {
@@ -137,6 +147,11 @@ export interface Connections {
   close(): void;
 }
 
+/** Resolves when sockets have been read once: the first turn of the loop may come before that. */
+function sockets(): Promise<void> {
+  return new Promise((resolve) => void setImmediate(() => setImmediate(resolve)));
+}
+
 export function connectionExchange({ tls, now }: ConnectionOptions): Connections {
   const pool = createPool(now);
   const materialFor = (url: URL) => (url.protocol === "https:" ? (tls?.() ?? SYSTEM_TLS) : undefined);
@@ -159,7 +174,18 @@ export function connectionExchange({ tls, now }: ConnectionOptions): Connections
   const exchange = async (request: WireRequest): Promise<HttpResponse> => {
     const { url, signal, doing } = request;
     const material = materialFor(url);
-    let socket = pool.kept(url.origin, material) ?? (await fresh(request, material));
+    let socket = pool.kept(url.origin, material);
+    if (socket && now() - socket.idleSince > RESTED_MS) {
+      // That the other side has closed it may have arrived, and not been read yet.
+      await sockets();
+      if (signal.aborted) {
+        socket.destroy();
+        throw abortError(signal, doing);
+      }
+      // Of the others, those that were closed are gone by now, too.
+      if (socket.gone) socket = pool.kept(url.origin, material);
+    }
+    socket ??= await fresh(request, material);
     let reader: ResponseReader;
     try {
       reader = await exchangeOver(socket, request);
@@ -167,6 +193,9 @@ export function connectionExchange({ tls, now }: ConnectionOptions): Connections
       if (!(error instanceof Stale)) throw error;
       pool.drop(url.origin);
       if (signal.aborted) throw abortError(signal, doing);
+      if (!ASKING.has(request.method)) {
+        throw new DeliveryError("network", `${doing} lost a connection that was kept, before an answer`);
+      }
       socket = await fresh(request, material);
       reader = await exchangeOver(socket, request);
     }

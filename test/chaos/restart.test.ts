@@ -3,6 +3,7 @@
 import { expect, test } from "bun:test";
 import { statSync } from "node:fs";
 import { join } from "node:path";
+import { cannotJump } from "./clock.ts";
 import { expectExactlyOnce, expectKept } from "./expectations.ts";
 import { JOURNAL } from "./setups.ts";
 import { createWorld, type Instance } from "./world.ts";
@@ -74,3 +75,28 @@ test("stopped and continued: what was under way is counted as ambiguous, nothing
   expect(await petrel.stop()).toBe(0);
   expectKept(world);
 }, 60_000);
+
+test.if(cannotJump() === undefined)(
+  "the wall clock goes back an hour while it is down: nobody waits for that hour",
+  async () => {
+    // `bulk` waits for its batches to fill, by the time at which events came.
+    await using world = await createWorld({ seed: 14, setup: JOURNAL, clock: true });
+    const petrel = world.instance();
+    world.end("bulk").mood = "unavailable";
+    world.jump(3_600);
+    await petrel.start();
+    world.write(20);
+    await world.settle(10_000, ["bulk"]);
+    await petrel.kill();
+    world.jump(0);
+    world.end("bulk").mood = "fine";
+    await petrel.start();
+    expect(await world.settle(10_000)).toBe(true);
+    world.jump(-3_600);
+    world.write(20);
+    expect(await world.settle(10_000)).toBe(true);
+    expect(await petrel.stop()).toBe(0);
+    expectKept(world);
+  },
+  60_000,
+);

@@ -8,6 +8,7 @@ import { expiredContinue, expiredWatch, statusBody } from "../../src/demo/status
 import { line } from "../../src/demo/watch-lines.ts";
 import { EXECUTABLE } from "../e2e/executable.ts";
 import { type Random, seeded } from "../pipeline/virtual-time.ts";
+import { jumpingClock } from "./clock.ts";
 import { type FarEnd, openFarEnd, type Shape } from "./far-end.ts";
 import { inCluster } from "./in-cluster.ts";
 import { type Link, openLink } from "./link.ts";
@@ -40,7 +41,8 @@ export interface WorldOptions {
   readonly timeoutMs?: number;
   /** Keys of the config's top level. */
   readonly config?: Record<string, unknown>;
-  readonly env?: Readonly<Record<string, string>>;
+  /** Its wall clock can jump. */
+  readonly clock?: boolean;
   /** In front of the executable. */
   readonly command?: readonly string[];
 }
@@ -86,6 +88,8 @@ export interface World extends AsyncDisposable {
   expirePages(count: number): void;
   /** Open watches get the newest states once more. */
   duplicate(count: number): void;
+  /** Every process' wall clock is so far off; only with the option `clock`. */
+  jump(seconds: number): void;
   /** Milliseconds, steady. */
   now(): number;
   /** Resolves when every receiver (but those named) has every obligation, or after that time. */
@@ -114,6 +118,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   const folder = mkdtempSync(join(tmpdir(), "petrel-chaos-"));
   const cluster = setup.inCluster === true ? await inCluster(join(folder, "pod")) : undefined;
   const api = await createApiServer(cluster ? { tls: cluster.tls } : {});
+  const clock = options.clock === true ? jumpingClock(folder) : undefined;
   const plans = options.receivers ?? THREE;
   const pulse = startPulse(now);
   const ends = await Promise.all(
@@ -239,7 +244,8 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       receivers: ends.map((end) => end.receiver(life)),
       ...setup.config(own),
       ...options.config,
-      ...changes,
+      // Undefined: as if it had never been changed.
+      ...Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined)),
     });
     const write = (): void => writeFileSync(file, JSON.stringify(config(processes.length), null, 2));
     const recordedUntil = (): number => {
@@ -319,7 +325,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
         kubeconfig: cluster ? undefined : join(own, "kubeconfig"),
         receivers: plans.map((plan) => plan.name),
         now,
-        env: { ...options.env, ...cluster?.env(link.url) },
+        env: { ...clock?.env, ...cluster?.env(link.url) },
         command: [...(cluster?.command ?? []), ...(options.command ?? [])],
       });
       processes.push(started);
@@ -387,6 +393,10 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     },
     duplicate(count) {
       for (const item of newestStored.slice(-count)) api.garbage(line("MODIFIED", item, ""));
+    },
+    jump(seconds) {
+      if (!clock) throw new Error("this world's clock is the machine's");
+      clock.jump(seconds);
     },
     now,
     async settle(ms, but = []) {

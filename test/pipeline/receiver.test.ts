@@ -23,7 +23,11 @@ const SETTINGS: ReceiverSettings = {
 type Deliver = (names: readonly string[], signal: AbortSignal) => Promise<void> | void;
 
 /** A receiver on its own log. An event is called by its message, its object by the first letter of that. */
-function aReceiver(deliver: Deliver, changes: Partial<ReceiverSettings> = {}, events = 1_000) {
+function aReceiver(
+  deliver: Deliver,
+  changes: Partial<ReceiverSettings> = {},
+  { events = 1_000, receivedAt = () => performance.now() } = {},
+) {
   const settings = { ...SETTINGS, ...changes };
   const delivered: string[] = [];
   const attempts: string[][] = [];
@@ -78,7 +82,7 @@ function aReceiver(deliver: Deliver, changes: Partial<ReceiverSettings> = {}, ev
           reason: event.reason,
         }),
       );
-      log.append(bytes, { watch: 0, version, receivedAt: performance.now(), modified: false }, event);
+      log.append(bytes, { watch: 0, version, receivedAt: receivedAt(), modified: false }, event);
     }
     receiver.wake();
   }
@@ -177,7 +181,7 @@ describe("an event that the destination never takes", () => {
         if (name === "a1") throw fails("unavailable");
       },
       { concurrency: 2 },
-      10,
+      { events: 10 },
     );
     offer("a1");
     await eventually("a failure", () => meters.retried.value > 0);
@@ -317,7 +321,7 @@ describe("bounds", () => {
         if (dead) throw fails("network");
       },
       {},
-      10,
+      { events: 10 },
     );
     offer("a0");
     await eventually("a failure", () => meters.retried.value > 0);
@@ -338,7 +342,7 @@ describe("bounds", () => {
     const { offer, settled, delivered, meters } = aReceiver(
       ([name]) => (name === "a0" ? new Promise<void>((resolve) => (release = resolve)) : undefined),
       { concurrency: 2 },
-      5,
+      { events: 5 },
     );
     offer("a0");
     await Bun.sleep(0);
@@ -354,7 +358,7 @@ describe("bounds", () => {
   });
 
   test("what no rule sends here is no drop when it is pushed out", async () => {
-    const { receiver, offer, meters } = aReceiver(() => new Promise(() => {}), {}, 10);
+    const { receiver, offer, meters } = aReceiver(() => new Promise(() => {}), {}, { events: 10 });
     offer("a1");
     await Bun.sleep(0);
     offer(...Array.from({ length: 30 }, (_, n) => (n % 3 === 0 ? `b${n}` : `-${n}`)));
@@ -391,6 +395,17 @@ describe("bounds", () => {
     offer("b1");
     await settled();
     expect(attempts).toEqual([["a1", "b1"]]);
+  });
+
+  test("what came at a time that is still to come lingers no longer than others", async () => {
+    const { offer, settled, delivered } = aReceiver(
+      () => {},
+      { batch: { count: 10, bytes: 1_000_000, lingerMs: 30 } },
+      { receivedAt: () => performance.now() + 3_600_000 },
+    );
+    offer("a1");
+    await settled();
+    expect(delivered).toEqual(["a1"]);
   });
 
   test("a batch has a size in bytes", async () => {
