@@ -106,6 +106,7 @@ export async function startTestPetrel(options: {
   readonly turnTiming?: TurnTiming;
   /** As if it were a pod. */
   readonly inCluster?: boolean;
+  readonly ignoreCheckpoint?: boolean;
   readonly level?: Level;
 }): Promise<Running> {
   const server = options.server ?? (await createApiServer());
@@ -133,6 +134,7 @@ export async function startTestPetrel(options: {
     env: {},
     timing: { minBackoff: 5, maxBackoff: 50, ...options.timing },
     ...(options.turnTiming && { turnTiming: options.turnTiming }),
+    ignoreCheckpoint: options.ignoreCheckpoint ?? false,
   });
   return {
     server,

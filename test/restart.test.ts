@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Config } from "../src/config/types.ts";
-import { type ApiServer, createApiServer } from "../src/demo/api-server.ts";
+import { type ApiServer, createApiServer, namespaceObject } from "../src/demo/api-server.ts";
 import { DeliveryError } from "../src/errors.ts";
 import type { SinkContext, Store } from "../src/sink.ts";
 import { aConfig, anEventInput, aReceiver, type Deliver, eventually, memorySink, startTestPetrel } from "./harness.ts";
@@ -23,13 +23,22 @@ const refuses: Deliver = () => {
 
 /** A cluster and a state folder that outlive the Petrels started on them. */
 async function aPlace({ journal = true, inCluster = false } = {}) {
-  const server = await createApiServer();
+  let server = await createApiServer();
   servers.push(server);
+  server.putObject(namespaceObject("kube-system", "uid-of-the-first"));
   const path = mkdtempSync(join(tmpdir(), "petrel-state-"));
   folders.push(path);
   const got: Record<string, string[]> = {};
   return {
-    server,
+    get server() {
+      return server;
+    },
+    /** From now on Petrels find another cluster. */
+    async move() {
+      server = await createApiServer();
+      servers.push(server);
+      server.putObject(namespaceObject("kube-system", "uid-of-the-second"));
+    },
     /** Ids by receiver, of all Petrels. */
     got,
     lease: () => JSON.stringify(server.objects.get("/apis/coordination.k8s.io/v1/namespaces/default/leases/petrel")),
@@ -43,6 +52,7 @@ async function aPlace({ journal = true, inCluster = false } = {}) {
       receivers: Readonly<Record<string, Deliver>>,
       changes: Partial<Config> = {},
       remember: (store: Store) => Deliver = () => () => {},
+      ignoreCheckpoint = false,
     ) {
       const names = Object.keys(receivers);
       const definitions = names.map((name) => {
@@ -66,6 +76,7 @@ async function aPlace({ journal = true, inCluster = false } = {}) {
       const running = await startTestPetrel({
         server,
         inCluster,
+        ignoreCheckpoint,
         turnTiming: { election: { leaseMs: 3_000, renewMs: 1_000, retryMs: 100 }, checkpointMs: 20 },
         sinks: definitions,
         config: aConfig({
@@ -212,4 +223,47 @@ test.each([
     await one.petrel.stop();
   }
   expect(remembered).toEqual([undefined, '{"ts":1}']);
+});
+
+test.each([
+  ["a journal", { journal: true }, /the journal is of another cluster/],
+  ["a ConfigMap that was carried over", { journal: false, inCluster: true }, /the checkpoint is of another cluster/],
+])("another cluster's positions are none here: %s", async (kind, options, message) => {
+  const place = await aPlace(options);
+  place.put(30);
+  const first = await place.start({ all: () => {} });
+  await eventually("the list", () => place.got.all?.length === 30);
+  await first.petrel.stop();
+  const path = "/api/v1/namespaces/default/configmaps/petrel-checkpoint";
+  const carried = place.server.objects.get(path);
+  await place.move();
+  if (kind !== "a journal") {
+    place.server.objects.answer({ method: "POST", path: path.slice(0, path.lastIndexOf("/")), body: carried });
+  }
+  // Its versions are lower than those that were told there.
+  const ids = place.put(5);
+  const second = await place.start({ all: () => {} });
+  await eventually("this cluster's", () => place.got.all?.length === 35);
+  await second.petrel.stop();
+  expect(place.got.all?.slice(30)).toEqual(ids);
+  expect(second.log.some((line) => message.test(String(line.message)))).toBe(true);
+});
+
+test.each([
+  ["a journal", { journal: true }],
+  ["a ConfigMap", { journal: false, inCluster: true }],
+])("--ignore-checkpoint begins afresh: %s", async (_, options) => {
+  const place = await aPlace(options);
+  const ids = place.put(5);
+  const first = await place.start({ all: () => {}, dead: refuses });
+  await eventually("the list", () => place.got.all?.length === 5);
+  await first.petrel.stop();
+  const second = await place.start({ all: () => {}, dead: () => {} }, {}, undefined, true);
+  await eventually("all of it again", () => place.got.all?.length === 10 && place.got.dead?.length === 5);
+  ids.push(...place.put(1));
+  await eventually("the next", () => place.got.all?.length === 11);
+  await second.petrel.stop();
+  const third = await place.start({ all: () => {}, dead: () => {} });
+  await third.petrel.stop();
+  expect(place.got.all).toEqual([...ids.slice(0, 5), ...ids]);
 });
