@@ -13,6 +13,7 @@ import type { ApiClient } from "./kube/client.ts";
 import type { ClusterId } from "./kube/cluster-id.ts";
 import { type Credentials, IN_CLUSTER } from "./kube/credentials.ts";
 import type { Election, ElectionTiming } from "./kube/election.ts";
+import type { MissingRightError } from "./kube/missing-right.ts";
 import { type TIMING, type WatchStatus, WINDOW } from "./kube/watch.ts";
 import type { Logger } from "./logger.ts";
 import type { Metrics } from "./metrics.ts";
@@ -85,6 +86,8 @@ export async function createTurns(options: TurnsOptions): Promise<Turns> {
   let problem: string | undefined;
   let cluster: ClusterId = {};
   let ignore = options.ignoreCheckpoint;
+  /** Namespaces that may not be read, said once each. */
+  const denials = new Set<string>();
   /** What begins and ends turns, one after the other. */
   let work: Promise<void> = Promise.resolve();
 
@@ -213,7 +216,13 @@ export async function createTurns(options: TurnsOptions): Promise<Turns> {
 
   async function clusterId(signal: AbortSignal): Promise<ClusterId> {
     const { readClusterId } = await import("./kube/cluster-id.ts");
-    return readClusterId({ client, credentials: options.credentials, namespace: await namespaceOf() }, signal);
+    const namespace = await namespaceOf();
+    const denied = ({ access, message }: MissingRightError): void => {
+      if (denials.has(access.object)) return;
+      denials.add(access.object);
+      logger.info("one mark less by which to tell this cluster from another", { error: message });
+    };
+    return readClusterId({ client, credentials: options.credentials, namespace, denied }, signal);
   }
 
   /** Until it succeeds, or will never; undefined when the signal came first. */

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { type ApiClient, ApiError } from "./client.ts";
 import type { Credentials } from "./credentials.ts";
 import { memberOf, textOf } from "./json.ts";
+import { MissingRightError, withAdvice } from "./missing-right.ts";
 
 /**
  * By two marks, either of which the rights may not reach: kept with a checkpoint, each is compared with its like, so that
@@ -20,13 +21,15 @@ export interface ClusterIdOptions {
   readonly credentials: Pick<Credentials, "request">;
   /** The own namespace. */
   readonly namespace: string;
+  /** Told of each right that is missing. */
+  readonly denied?: (error: MissingRightError) => void;
 }
 
 const TIMEOUT_MS = 10_000;
 
 /** Two requests at once. Without both rights it is empty. Rejects with ApiError when nobody answers, or the signal's reason. */
 export async function readClusterId(options: ClusterIdOptions, signal: AbortSignal): Promise<ClusterId> {
-  const { client, credentials, namespace } = options;
+  const { client, credentials, namespace, denied } = options;
   const uidOf = async (name: string): Promise<string | undefined> => {
     try {
       const path = `/api/v1/namespaces/${encodeURIComponent(name)}`;
@@ -35,8 +38,16 @@ export async function readClusterId(options: ClusterIdOptions, signal: AbortSign
         "uid",
       );
     } catch (error) {
-      if (error instanceof ApiError && (error.status === 403 || error.status === 404)) return undefined;
-      throw error;
+      const missing = withAdvice(error, {
+        verb: "get",
+        group: "",
+        resource: "namespaces",
+        object: name,
+        namespace: name,
+      });
+      if (missing instanceof MissingRightError) denied?.(missing);
+      else if (!(error instanceof ApiError && error.status === 404)) throw error;
+      return undefined;
     }
   };
   const [kubeSystem, uid] = await Promise.all([uidOf("kube-system"), uidOf(namespace)]);

@@ -224,3 +224,13 @@ for (const [table, namespaced] of [
 function wellKnown(apiVersion: string, kind: string): Resource | undefined {
   return WELL_KNOWN.get(`${apiVersion} ${kind}`);
 }
+
+/** Kinds of Kubernetes itself that cost no request, each once. */
+export function wellKnownKinds(): readonly { readonly kind: string; readonly resource: Resource }[] {
+  const found = new Map<string, { kind: string; resource: Resource }>();
+  for (const [key, resource] of WELL_KNOWN) {
+    const kind = key.slice(key.indexOf(" ") + 1);
+    found.set(`${resource.group}/${resource.plural}`, { kind, resource });
+  }
+  return [...found.values()];
+}

@@ -624,7 +624,7 @@ export function createWatch(target: WatchTarget, settings: WatchSettings, host: 
     const group = target.path.startsWith("/apis/") ? "events.k8s.io" : "";
     logger.error("the API server forbids watching events; grant Petrel this RBAC rule", {
       watch: target.name,
-      rule: `{apiGroups: ["${group}"], resources: ["events"], verbs: ["get", "list", "watch"]}`,
+      rule: `{apiGroups: ["${group}"], resources: ["events"], verbs: ["list", "watch"]}`,
       error: error.message,
     });
   }

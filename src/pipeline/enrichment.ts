@@ -8,6 +8,8 @@ export interface Enrichment {
   readonly possible: boolean;
   /** Look up this event's object: some rule that may match it, or some receiver, reads what is found. */
   needed(event: Event): boolean;
+  /** Of events about an object of this kind; empty: the event names none. */
+  neededFor(kind: string): boolean;
   /** By index: the receiver's payload or templates read it, so its cursor waits for the look-up. */
   readonly receivers: readonly boolean[];
   /** The route reads it, so every cursor waits. */
@@ -54,7 +56,13 @@ function endAfter(template: string, what: string, from: number): number {
 
 /** `sendsWhole`: whether a sink of this name sends the whole event where there is no layout. */
 export function planEnrichment(config: Config, sendsWhole: (sink: string) => boolean = () => true): Enrichment {
-  const none = { possible: false, needed: () => false, receivers: config.receivers.map(() => false), route: false };
+  const none = {
+    possible: false,
+    needed: () => false,
+    neededFor: () => false,
+    receivers: config.receivers.map(() => false),
+    route: false,
+  };
   if (config.omitLookup) return none;
   const receivers = config.receivers.map(({ sink, config: settings, format }) => {
     const { layout } = settings;
@@ -69,9 +77,11 @@ export function planEnrichment(config: Config, sendsWhole: (sink: string) => boo
   const rules = rulesThatAsk(config.route);
   const always = receivers.includes(true);
   const kinds = rules.map((rule) => kindMatcher(rule.kind));
+  const neededFor = (kind: string) => always || kinds.some((matches) => matches(kind));
   return {
     possible: always || rules.length > 0,
-    needed: (event) => always || kinds.some((matches) => matches(event.involvedObject.kind ?? "")),
+    needed: (event) => neededFor(event.involvedObject.kind ?? ""),
+    neededFor,
     receivers,
     route: rules.length > 0,
   };
@@ -83,7 +93,8 @@ function stringsOf(value: unknown): readonly string[] {
   return Object.values(value).flatMap(stringsOf);
 }
 
-function rulesThatAsk(route: RouteConfig): readonly RuleConfig[] {
+/** Whose labels or annotations an object must have. */
+export function rulesThatAsk(route: RouteConfig): readonly RuleConfig[] {
   const asks = (rule: RuleConditions): boolean =>
     Object.keys(rule.labels ?? {}).length > 0 ||
     Object.keys(rule.annotations ?? {}).length > 0 ||
