@@ -13,6 +13,7 @@ import type { Definition, Plan } from "./definition.ts";
 import { election } from "./election.ts";
 import { gotemplate } from "./gotemplate.ts";
 import { graphite } from "./graphite.ts";
+import { helm } from "./helm.ts";
 import { influxdb } from "./influxdb.ts";
 import { kafka } from "./kafka.ts";
 import { kube } from "./kube.ts";
@@ -47,6 +48,7 @@ export const COMPONENTS: readonly Definition[] = [
   aws,
   pubsub,
   toxiproxy,
+  helm,
 ];
 
 /** A component that runs. */
