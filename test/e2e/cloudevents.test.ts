@@ -1,5 +1,8 @@
 /** What Petrel sends, read by both official SDKs for CloudEvents: every mode, by HTTP and through a real Kafka. */
 import { beforeAll, expect, test } from "bun:test";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Consumer } from "@platformatic/kafka";
 import { type CloudEventV1, HTTP, Kafka } from "cloudevents";
 import {
@@ -16,10 +19,13 @@ import { sampleEvent } from "../../src/friendly/sample.ts";
 import { TABLE } from "../../src/friendly/table.ts";
 import { eventJson } from "../../src/payload.ts";
 import { anEvent, HOSTILE } from "../contract.ts";
+import { bridgeSamples } from "../friendly/bridge.ts";
 import { askGoSdk, type SdkAnswer, type SdkEvent, type SdkMessage } from "../testbed/cloudevents.ts";
 import { component, type Running } from "../testbed/component.ts";
+import { command } from "../testbed/place.ts";
 import { describeReal } from "../testbed/suite.ts";
 import { eventually } from "./eventually.ts";
+import { EXECUTABLE } from "./executable.ts";
 import { type Flow, flow } from "./flow.ts";
 
 const NOW = Date.parse("2026-11-21T00:00:00Z");
@@ -231,6 +237,47 @@ describeReal("the executable sends CloudEvents", ["cloudevents"], () => {
     }
   }, 60_000);
 });
+
+test.skipIf(!existsSync(EXECUTABLE))(
+  `the executable tells the bridge's 34 kinds of samples${existsSync(EXECUTABLE) ? "" : " (no executable: bun run build)"}`,
+  async () => {
+    const read: { type: string; data: unknown }[] = [];
+    await using server = Bun.serve({
+      port: 0,
+      hostname: "127.0.0.1",
+      async fetch(request) {
+        const body = await request.text();
+        const [one] = list(
+          HTTP.toEvent({ headers: Object.fromEntries(request.headers), body }) as CloudEventV1<unknown>,
+        );
+        if (one) read.push({ type: one.type, data: one.data });
+        return new Response(null, { status: 200 });
+      },
+    });
+    const folder = mkdtempSync(join(tmpdir(), "petrel-bridge-"));
+    try {
+      const samples = bridgeSamples();
+      const receiver = { name: "hook", format: "cloudevents", friendly: "only", concurrency: 1 };
+      const config = {
+        omitLookup: true,
+        route: { match: [{ receiver: "hook" }] },
+        receivers: [{ ...receiver, webhook: { endpoint: `http://127.0.0.1:${server.port}/` } }],
+      };
+      await Bun.write(join(folder, "c.yaml"), JSON.stringify(config));
+      await Bun.write(join(folder, "events"), samples.map(({ body }) => `${JSON.stringify(body)}\n`).join(""));
+      await command([EXECUTABLE, "replay", "-c", "c.yaml", "events"], { cwd: folder, deadlineMs: 30_000 });
+      const by = (one: { type: string; data: unknown }) => `${one.type} ${JSON.stringify(one.data)}`;
+      const expected = samples.map(({ type, data, event }) => ({
+        type: type ?? RAW_TYPE,
+        data: data ?? JSON.parse(eventJson(event)),
+      }));
+      expect(read.map(by).sort()).toEqual(expected.map(by).sort());
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  },
+  60_000,
+);
 
 describeReal("the executable sends CloudEvents through a real Kafka", ["cloudevents", "kafka"], () => {
   let kafka: Running;
