@@ -135,7 +135,15 @@ function facts(sink: SinkDefinition): string {
   const waits = lingerMs ? `, which waits up to ${formatDuration(lingerMs)} for them` : "";
   const batch = count === 1 ? "one event per delivery" : `up to ${count} events per delivery${waits}`;
   const updates = sink.updates === "all" ? "every update of an event" : "an event's 1st, 2nd, 4th, 8th … occurrence";
-  return `By default: ${batch}; delivers ${updates}.`;
+  return `By default: ${batch}; delivers ${updates}.${formats(sink)}`;
+}
+
+/** What `format` can be here, beside the default. */
+function formats({ modes = [], onlyCloudEvents, wholeEvent }: SinkDefinition): string {
+  if (wholeEvent === false || onlyCloudEvents) return "";
+  if (modes.length === 0)
+    return "\nWith `format: cloudevents` or `eventrouter`, its JSON is a CloudEvent's, or eventrouter's.";
+  return `\nWith \`format: cloudevents\`, CloudEvents: ${modes.map((mode) => `\`mode: ${mode}\``).join(", ")}.`;
 }
 
 /** What `petrel sinks NAME` prints. */

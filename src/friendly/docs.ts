@@ -85,7 +85,7 @@ type, whatever the receiver is sent: \`match: [{ eventType: ^Kubernetes[.]Worklo
 | CloudEvent | |
 | --- | --- |
 | \`id\` | the event's: uid and resourceVersion |
-| \`source\` | \`/clusters/NAME/namespaces/NAMESPACE\`; for a friendly event also \`/COMPONENT\`, so that its raw form is another CloudEvent |
+| \`source\` | \`/clusters/NAME/namespaces/NAMESPACE\`; for a friendly event also \`/COMPONENT\`, so that its raw form is another CloudEvent; what is no letter, digit, \`.\`, \`_\` or \`-\` in a name is percent-encoded |
 | \`subject\` | the object: \`Pod/web-1\` |
 | \`time\`, \`recordedtime\` | when it happened last; when the CloudEvent was made |
 | \`severitytext\`, \`severitynumber\` | \`INFO\` and 9 for Normal, \`WARN\` and 13 for Warning |
