@@ -8,14 +8,25 @@ export interface Read {
   readonly value: string;
 }
 
+/** How long the consumer waits for another message. On a busy machine it may take longer until it gets its first. */
+const WAITS_MS = [3_000, 20_000];
+
 /** Everything in the topics whose names begin so, by the message's header `topic`, empty without one. */
 export async function consumed(kafka: Running, start: string): Promise<Map<string, Read[]>> {
+  for (const waitMs of WAITS_MS) {
+    const topics = await consume(kafka, start, waitMs);
+    if (topics.size > 0) return topics;
+  }
+  return new Map();
+}
+
+async function consume(kafka: Running, start: string, waitMs: number): Promise<Map<string, Read[]>> {
   const text = await command(
     [
       ...["nice", "-n", "10", "java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"],
       ...["-cp", String(kafka.env.CLASSES), "-Dorg.slf4j.simpleLogger.defaultLogLevel=off"],
       ...["org.apache.kafka.tools.consumer.ConsoleConsumer", "--bootstrap-server", `127.0.0.1:${kafka.ports.plain}`],
-      ...["--include", `${start}.*`, "--from-beginning", "--timeout-ms", "3000"],
+      ...["--include", `${start}.*`, "--from-beginning", "--timeout-ms", String(waitMs)],
       ...["print.key", "print.headers", "print.partition", "print.offset"].flatMap((name) => [
         "--formatter-property",
         `${name}=true`,
