@@ -1,6 +1,7 @@
 /**
- * `bun run bench receivers [all|alone] [NAME…] [--rate N] [--seconds N] [--write]`: every receiver at once against what can
- * be had of their destinations, and each alone against the contract's.
+ * `bun run bench receivers [all|alone] [NAME…] [--rate N] [--seconds N] [--fake NAME,NAME…] [--write]`: every receiver at
+ * once against what can be had of their destinations, or against the contract's where `--fake` says so, and each alone
+ * against the contract's.
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -67,9 +68,16 @@ export interface AllAtOnce {
 }
 
 /** All receivers in one process. `names`: some of them. */
-export async function allAtOnce(rate: number, seconds: number, names: readonly string[]): Promise<AllAtOnce> {
+export async function allAtOnce(
+  rate: number,
+  seconds: number,
+  names: readonly string[],
+  faked: readonly string[] = [],
+): Promise<AllAtOnce> {
   const folder = await mkdtemp(join(tmpdir(), "petrel-ends-"));
-  const real = [...(await realEnds(folder)), ...(await awsEnds())];
+  const servers = [...(await realEnds(folder)), ...(await awsEnds())];
+  const real = servers.filter(({ name }) => !faked.includes(name));
+  for (const one of servers) if (faked.includes(one.name)) await one.close?.();
   const rest = SINK_NAMES.filter((name) => !INSIDE.includes(name) && !real.some((end) => end.name === name));
   const everything = [...real, ...(await Promise.all(rest.map((name) => fakeEnd(name))))];
   const ends = everything.filter(({ name }) => names.length === 0 || names.includes(name));
@@ -243,6 +251,7 @@ export async function benchReceivers(args: readonly string[]): Promise<void> {
     options: {
       rate: { type: "string", default: "100" },
       seconds: { type: "string", default: "60" },
+      fake: { type: "string", default: "" },
       write: { type: "boolean", default: false },
     },
   });
@@ -264,7 +273,7 @@ export async function benchReceivers(args: readonly string[]): Promise<void> {
     if (values.write)
       writeFileSync(path, `${HEAD}\n${["All at once", "Each alone"].map((one) => sections.get(one)).join("\n\n")}\n`);
   };
-  if (wants("all")) put("All at once", allText(await allAtOnce(rate, seconds, names)));
+  if (wants("all")) put("All at once", allText(await allAtOnce(rate, seconds, names, values.fake.split(","))));
   if (wants("alone")) {
     const rows: Alone[] = [];
     const aloneSeconds = Math.min(seconds, 5);
