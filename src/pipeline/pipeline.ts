@@ -1,7 +1,7 @@
 /** The way of an event through one Petrel: gates, log, cursors, receivers. Wiring, and nothing but wiring. */
 import { receiverKey } from "../config/difference.ts";
 import type { Config, ReceiverConfig } from "../config/types.ts";
-import type { Event, InvolvedObject, ObjectReference } from "../event.ts";
+import type { Event } from "../event.ts";
 import { formOf } from "../form.ts";
 import { friendlyFor } from "../friendly/load.ts";
 import type { Journal } from "../journal/journal.ts";
@@ -16,19 +16,13 @@ import type { Sink, SinkDefinition } from "../sink.ts";
 import { createSinkContext } from "./context.ts";
 import { createDeadLetterOffice, type DeadLetterMeters, type DeadLetterOffice } from "./dead-letter-office.ts";
 import { createDeadLetters, type DeadLetters, MEMORY_LIMITS, refusedEvent } from "./dead-letters.ts";
-import { type Enrichment, planEnrichment } from "./enrichment.ts";
-import { createGate, createSeen, type Gate, identityOf } from "./gates.ts";
+import { planEnrichment } from "./enrichment.ts";
+import { createGate, createSeen, identityOf } from "./gates.ts";
 import { createKeeper, type Keeper } from "./keeper.ts";
 import { createLog, type Entry, OWN_WATCH } from "./log.ts";
-import {
-  boundedPosition,
-  type Checkpoint,
-  combine,
-  isDone,
-  lowOf,
-  type Position,
-  type Positions,
-} from "./positions.ts";
+import { createLookups, type Found, type Lookup } from "./lookups.ts";
+import { createPlaces } from "./places.ts";
+import type { Checkpoint, Position } from "./positions.ts";
 import { createPressure } from "./pressure.ts";
 import {
   createReceiver,
@@ -37,19 +31,15 @@ import {
   type Receiver,
   type ReceiverHost,
   type ReceiverMeters,
-  type ReceiverSettings,
   type ReceiverStatus,
 } from "./receiver.ts";
+import { createReplacing } from "./replacing.ts";
 import { compileRoute } from "./route.ts";
-import { createRouting, type Routing } from "./routing.ts";
+import { createRouting } from "./routing.ts";
+import { type Generation, receiverSettings, type Slot } from "./slot.ts";
 import { createStores } from "./store.ts";
 import { startSummaries, type Telling } from "./summaries.ts";
 import { createNewest, createUpdatesGate } from "./updates.ts";
-
-/** What a look-up of the involved object found. */
-export type Found = Pick<InvolvedObject, "labels" | "annotations" | "ownerReferences" | "deleted">;
-/** Answers at once what it knows; undefined: nothing could be found out. Never rejects. */
-export type Lookup = (object: ObjectReference) => Found | undefined | Promise<Found | undefined>;
 
 export interface PipelineMeters extends DeadLetterMeters {
   readonly received: Readonly<Record<Change, Cell>>;
@@ -157,35 +147,6 @@ export interface Pipeline {
   ): Promise<readonly { readonly name: string; readonly left: number; readonly lastError: string | undefined }[]>;
 }
 
-/** One config's way of routing. */
-interface Generation {
-  readonly config: Config;
-  readonly compat: boolean;
-  readonly friendly: Awaited<ReturnType<typeof friendlyFor>>;
-  readonly routing: Routing;
-  readonly enrichment: Enrichment;
-  /** Before the log. */
-  readonly gate: Gate | undefined;
-}
-
-/** One receiver of the config, whatever carries it out: a reload may change both ends. */
-interface Slot {
-  readonly name: string;
-  settings: ReceiverConfig;
-  /** Equal: a reload need not touch it. */
-  key: string;
-  generation: Generation;
-  /** In the generation's order. */
-  index: number;
-  receiver: Receiver;
-  gate: Gate | undefined;
-  /** Entries from here on are not for it: it was removed. */
-  end: number;
-  /** What was done before this process began, by watch. */
-  readonly before: Map<number, Position>;
-}
-
-const DEFAULT_BATCH_BYTES = 4 * 1024 * 1024;
 const HOUSEKEEPING_MS = 10_000;
 /** Of a checkpoint, which a Lease has room for beside the positions: UTF-16 units. */
 const MAX_REMEMBERED = 48 * 1024;
@@ -207,29 +168,18 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
   const newest = createNewest();
   let wantsLatest = false;
   const addressed = new Map<number, Slot>();
-  /** Entries whose look-up is under way, and until when cursors wait for it. */
-  const lookups = new Map<number, number>();
   let slots: readonly Slot[] = [];
   /** Removed by a reload, with something still to deliver. */
-  const leaving = new Map<Slot, { readonly hasten: AbortController; readonly gone: Promise<void> }>();
+  let leaving: () => Iterable<Slot> = () => [];
   let receivers: readonly Receiver[] = [];
   const listReceivers = (): void => {
-    receivers = [...slots, ...leaving.keys()].map((slot) => slot.receiver);
+    receivers = [...slots, ...leaving()].map((slot) => slot.receiver);
   };
 
-  const watchKeys: string[] = [];
-  /** By watch: up to where all has come in, and the last entry; NaN and -1 before. */
-  const reached: number[] = [];
-  const lastSeq: number[] = [];
-  function watchOf(key: string): number {
-    if (key === "") return OWN_WATCH;
-    const known = watchKeys.indexOf(key);
-    if (known >= 0) return known;
-    reached.push(Number.NaN);
-    lastSeq.push(-1);
-    return watchKeys.push(key) - 1;
-  }
-
+  const places = createPlaces(
+    () => log,
+    () => slots,
+  );
   let config = options.config;
   function parse(bytes: Uint8Array): Event {
     const line: Line = JSON.parse(textOf(bytes));
@@ -239,7 +189,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
   /** Entries that memory lost while the disk took none, as ranges. */
   const holes: { readonly from: number; to: number }[] = [];
   function evict(seq: number): void {
-    lookups.delete(seq);
+    lookups.forget(seq);
     addressed.delete(seq);
     if (log.gone(seq)) return;
     if (keeper && seq >= keeper.written) {
@@ -256,9 +206,9 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       journal,
       log: () => log,
       receivers: () => receivers,
-      watchKeys,
-      reached,
-      watchOf,
+      watchKeys: places.keys,
+      reached: places.reached,
+      watchOf: places.watchOf,
       parse(bytes, found) {
         const event = parse(bytes);
         return found === undefined ? event : withObjectMetadata(event, JSON.parse(found) as Found);
@@ -275,10 +225,14 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     first: journal?.next ?? 0,
     disk: keeper,
   });
-  /** Entries below were there when this process began: nobody has looked their objects up. */
-  const inherited = log.head;
-  const lookedUpAgain = new Set<number>();
-
+  const lookups = createLookups({
+    log,
+    lookup: options.lookup,
+    found: (seq, found) => keeper?.found(seq, JSON.stringify(found)),
+    ended() {
+      for (const receiver of receivers) receiver.wake();
+    },
+  });
   const pressure = createPressure({
     fill: () =>
       keeper && journal?.trouble === undefined
@@ -299,35 +253,17 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     pressure.relieved(low === log.head);
   }
 
-  function enrich(seq: number, found: Found | undefined): void {
-    lookups.delete(seq);
-    if (!found) return;
-    log.attach(seq, (event) => withObjectMetadata(event, found));
-    keeper?.found(seq, JSON.stringify(found));
-  }
-
-  function lookUp(seq: number, pending: Promise<Found | undefined>, until: number): void {
-    lookups.set(seq, until);
-    void pending.then((found) => {
-      enrich(seq, found);
-      for (const receiver of receivers) receiver.wake();
-    });
-  }
-
   /** Appends an event to the log; returns its sequence number, or -1 for one that is too large, which is counted. */
   function enter(bytes: Uint8Array, entry: Entry, event: Event | undefined): number {
-    const { enrichment } = current;
-    const lookup = event && enrichment.needed(event) ? options.lookup(event.involvedObject) : undefined;
-    const ready = lookup !== undefined && !(lookup instanceof Promise);
-    const seq = log.append(bytes, entry, event && ready ? withObjectMetadata(event, lookup) : event);
+    const found = lookups.ask(event, current);
+    const seq = log.append(bytes, entry, event);
     if (seq < 0) {
       meters.discarded.too_long.value++;
       const { version } = entry;
       logger.error("an event is larger than the whole buffer and dropped", { version, bytes: bytes.length });
       return seq;
     }
-    if (ready) enrich(seq, lookup);
-    else if (lookup) lookUp(seq, lookup, entry.receivedAt + config.lookupTimeoutMs);
+    if (found) lookups.attach(seq, found, entry.receivedAt + config.lookupTimeoutMs);
     keeper?.changed();
     for (const receiver of receivers) receiver.wake();
     return seq;
@@ -356,20 +292,8 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     const newer = uid === undefined ? undefined : newest.of(identityOf(uid));
     if (uid === undefined || newer === undefined || newer <= seq || newer >= log.head) return false;
     // Where it goes may depend on what is being looked up.
-    if (slot.generation.enrichment.route && lookups.has(newer)) return false;
+    if (slot.generation.enrichment.route && lookups.pending(newer)) return false;
     return log.event(newer).metadata.uid === uid && copiesFor(slot, newer) > 0;
-  }
-
-  /** What was in the journal without what a look-up had found. */
-  function lookUpAgain(seq: number, { enrichment, config }: Generation, now: number): void {
-    if (lookedUpAgain.has(seq) || log.gone(seq)) return;
-    lookedUpAgain.add(seq);
-    const event = log.event(seq);
-    const { labels, annotations, deleted } = event.involvedObject;
-    if (labels || annotations || deleted || !enrichment.needed(event)) return;
-    const pending = options.lookup(event.involvedObject);
-    if (pending instanceof Promise) lookUp(seq, pending, now + config.lookupTimeoutMs);
-    else enrich(seq, pending);
   }
 
   /** How often the receiver gets the entry. */
@@ -377,7 +301,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     if (seq >= slot.end) return 0;
     const to = addressed.size > 0 ? addressed.get(seq) : undefined;
     if (to) return to === slot ? 1 : 0;
-    if (slot.before.size > 0 && doneBefore(slot, seq)) return 0;
+    if (places.doneBefore(slot, seq)) return 0;
     let copies = 0;
     for (const index of slot.generation.routing.receiversOf(seq)) if (index === slot.index) copies++;
     return copies;
@@ -432,14 +356,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       meters: meters.receiver(settings.name, settings.sink),
       copies: (seq) => copiesFor(slot, seq),
       superseded: settings.updates === "latest" ? (seq) => isSuperseded(seq, slot) : undefined,
-      waits(seq, now) {
-        const { enrichment } = slot.generation;
-        if (!enrichment.possible || !(enrichment.route || enrichment.receivers[slot.index] === true)) return 0;
-        if (seq < inherited) lookUpAgain(seq, slot.generation, now);
-        if (lookups.size === 0) return 0;
-        const until = lookups.get(seq);
-        return until === undefined ? 0 : Math.max(0, until - now);
-      },
+      waits: (seq, now) => lookups.waits(seq, slot.generation, slot.index, now),
       leads: options.leads,
       pushedOut: (seq) => holes.some(({ from, to }) => from <= seq && seq < to),
       acknowledged,
@@ -490,59 +407,6 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     return gate ? [{ gate, scope: "", announce: (input) => announce(input) }, ...own] : own;
   }
 
-  // Positions ----------------------------------------------------------------------------------------------------
-
-  /** A checkpoint says that this receiver has the entry. */
-  function doneBefore(slot: Slot, seq: number): boolean {
-    const before = slot.before.get(log.watch(seq));
-    return before !== undefined && isDone(before, log.version(seq));
-  }
-
-  function forgetPositions(watch: number): void {
-    reached[watch] = Number.NaN;
-    for (const slot of slots) {
-      slot.before.delete(watch);
-      slot.receiver.forgetPosition(watch);
-    }
-    keeper?.changed();
-  }
-
-  function positionsOf(slot: Slot): Map<number, Position> {
-    const { cursor, open, passed } = slot.receiver.progress();
-    const openByWatch = new Map<number, number[]>();
-    for (const seq of open) {
-      if (log.gone(seq) || seq < log.tail) continue;
-      const watch = log.watch(seq);
-      const versions = openByWatch.get(watch) ?? [];
-      versions.push(log.version(seq));
-      openByWatch.set(watch, versions);
-    }
-    const positions = new Map<number, Position>();
-    for (const watch of watchKeys.keys()) {
-      const high = (lastSeq[watch] ?? -1) < cursor ? reached[watch] : passed[watch];
-      const versions = (openByWatch.get(watch) ?? []).sort((a, b) => a - b);
-      const since = high === undefined || Number.isNaN(high) ? undefined : boundedPosition(high, versions);
-      const position = combine(slot.before.get(watch), since);
-      if (position) positions.set(watch, position);
-    }
-    return positions;
-  }
-
-  function restore({ receivers: known, remembered }: Checkpoint): void {
-    stores.restore(remembered);
-    for (const slot of slots) {
-      slot.before.clear();
-      for (const [key, position] of known.get(slot.name) ?? []) slot.before.set(watchOf(key), position);
-      // One that no checkpoint knows, and no journal, begins where the furthest of the others is: at now.
-      if (known.has(slot.name) || keeper?.restored(slot.name)) continue;
-      for (const [key, { high }] of [...known.values()].flatMap((positions) => [...positions])) {
-        const watch = watchOf(key);
-        if (!((slot.before.get(watch)?.high ?? -1) >= high)) slot.before.set(watch, { high, open: [] });
-      }
-    }
-    for (const receiver of receivers) receiver.wake();
-  }
-
   stores.restore(journal?.restored.remembered ?? {});
 
   // A new pipeline -----------------------------------------------------------------------------------------------
@@ -556,11 +420,16 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
   }
   slots = opened;
   listReceivers();
-  for (const [key, version] of journal?.restored.reached ?? []) if (key !== "") reached[watchOf(key)] = version;
+  for (const [key, version] of journal?.restored.reached ?? []) {
+    if (key === "") continue;
+    const watch = places.watchOf(key);
+    places.reach(watch, version);
+    // Which of the entries are its own, nobody has looked at: it may be the last.
+    if (log.tail < log.head) places.came(watch, log.head - 1);
+  }
   for (const { name } of journal?.restored.progress ?? []) {
     if (!slots.some((slot) => slot.name === name)) keeper?.forget(name);
   }
-  for (let seq = log.tail; seq < log.head; seq++) if (!log.gone(seq)) lastSeq[log.watch(seq)] = seq;
   for (const receiver of receivers) receiver.wake();
 
   function slotOf(
@@ -569,7 +438,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     of: Generation,
     sink: Sink,
     by: Replacement,
-    start: Progress | undefined,
+    start?: Progress,
   ): Slot {
     const slot: Slot = {
       name: settings.name,
@@ -598,125 +467,51 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     keeper?.housekeep(options.now());
   }, HOUSEKEEPING_MS);
 
-  // A reload -----------------------------------------------------------------------------------------------------
-
-  let replacing: Promise<unknown> = Promise.resolve();
-
-  function replace(by: Replacement): Promise<void> {
-    const turn = replacing.then(() => replaceNow(by));
-    replacing = turn.catch(() => {});
-    return turn;
-  }
-
-  async function replaceNow(by: Replacement): Promise<void> {
-    const known = new Map(slots.map((slot) => [slot.name, slot]));
-    const next = await generationOf(by);
-    const sinks = new Map<string, Sink>();
-    try {
-      for (const settings of by.config.receivers) {
-        if (known.get(settings.name)?.key === receiverKey(settings, by.config)) continue;
-        sinks.set(settings.name, await openSink(settings, by, next));
-      }
-    } catch (error) {
-      await Promise.allSettled([...sinks.values()].map((sink) => sink[Symbol.asyncDispose]?.()));
-      throw error;
-    }
-    // A name that comes back is another receiver.
-    for (const [slot, { hasten, gone }] of leaving) {
-      if (!sinks.has(slot.name)) continue;
-      hasten.abort();
-      await gone;
-    }
-    const before = slots;
-    summaries.flush();
-    config = by.config;
-    current = next;
-    log.resize(config.buffer);
-    const changing: (readonly [Slot, ReceiverConfig, Sink])[] = [];
-    slots = config.receivers.map((settings, index) => {
-      const slot = known.get(settings.name);
-      const sink = sinks.get(settings.name);
-      if (!slot) return slotOf(settings, index, next, sink as Sink, by, undefined);
-      slot.generation = next;
-      slot.index = index;
-      if (sink) changing.push([slot, settings, sink]);
-      return slot;
-    });
-    const removed = before.filter((slot) => !slots.includes(slot));
-    for (const slot of removed) leave(slot);
-    listReceivers();
-    refreshTellers();
-    for (const receiver of receivers) receiver.wake();
-    // Each changed one goes on where it was, as soon as what is under way has ended; the others do not wait for that.
-    await Promise.all(
-      changing.map(async ([slot, settings, sink]) => {
-        const progress = await slot.receiver.retire();
-        slot.settings = settings;
-        slot.key = receiverKey(settings, by.config);
-        slot.receiver = receiverOf(slot, sink, by, progress);
-        listReceivers();
-        slot.receiver.wake();
-      }),
-    );
-    refreshTellers();
-  }
-
-  /** A removed receiver delivers what was there before; what it does not deliver in time goes to the dead letters. */
-  function leave(slot: Slot): void {
-    slot.end = log.head;
-    const hasten = new AbortController();
-    const deadline = AbortSignal.any([hasten.signal, AbortSignal.timeout(config.shutdownTimeoutMs)]);
-    slot.receiver.hurry();
-    const gone = pressure
-      .until(() => slot.receiver.low() >= slot.end, deadline)
-      .then(() => slot.receiver.retire())
-      .then(({ cursor, open }) => {
-        let letters = 0;
-        for (const seq of open) letters += buryEntry(slot, seq);
-        for (let seq = cursor; seq < slot.end; seq++) letters += buryEntry(slot, seq);
-        leaving.delete(slot);
-        listReceivers();
-        keeper?.forget(slot.name);
-        options.metrics?.forget({ receiver: slot.name });
-        stores.forget(slot.name);
-        const fields = { receiver: slot.name, deadLetters: letters };
-        if (letters > 0)
-          logger.warn("a receiver is gone from the config; what waited for it is a dead letter now", fields);
-        else logger.info("a receiver is gone from the config, nothing waited for it", { receiver: slot.name });
-        acknowledged();
-      });
-    leaving.set(slot, { hasten, gone });
-  }
-
-  function buryEntry(slot: Slot, seq: number): number {
-    if (seq >= slot.end || seq < log.tail || log.gone(seq) || copiesFor(slot, seq) === 0) return 0;
-    const why = { reason: "removed", message: "the receiver is gone from the config", attempts: 0 } as const;
-    bury(slot, log.event(seq), log.raw(seq).slice(), why);
-    return 1;
-  }
+  const replacing = createReplacing({
+    log,
+    logger,
+    pressure,
+    slots: () => slots,
+    install(next, generation) {
+      summaries.flush();
+      slots = next;
+      current = generation;
+      config = generation.config;
+      log.resize(config.buffer);
+    },
+    changed() {
+      listReceivers();
+      refreshTellers();
+      for (const receiver of receivers) receiver.wake();
+      acknowledged();
+    },
+    generationOf,
+    openSink,
+    slotOf,
+    receiverOf,
+    bury(slot, seq) {
+      if (seq >= slot.end || seq < log.tail || log.gone(seq) || copiesFor(slot, seq) === 0) return 0;
+      const why = { reason: "removed", message: "the receiver is gone from the config", attempts: 0 } as const;
+      bury(slot, log.event(seq), log.raw(seq).slice(), why);
+      return 1;
+    },
+    forget(receiver) {
+      keeper?.forget(receiver);
+      options.metrics?.forget({ receiver });
+      stores.forget(receiver);
+    },
+  });
+  leaving = replacing.leaving;
 
   return {
     deadLetters: office,
-    restore,
-    watch: watchOf,
-    resumeAt(watch) {
-      const lows = (of: number): number[] =>
-        slots.flatMap(({ before }) => {
-          const position = before.get(of);
-          return position ? [lowOf(position)] : [];
-        });
-      // One watch's positions are as good for another of the same store: it begins where the others go on.
-      const known = (of: number): number => {
-        const acknowledged = Math.min(...lows(of));
-        const kept = reached[of] ?? Number.NaN;
-        if (Number.isNaN(kept)) return acknowledged;
-        return Number.isFinite(acknowledged) ? Math.max(kept, acknowledged) : kept;
-      };
-      const own = known(watch);
-      if (Number.isFinite(own)) return own;
-      const others = Math.min(...watchKeys.keys().map(known));
-      return Number.isFinite(others) ? others : undefined;
+    restore({ receivers: positions, remembered }) {
+      stores.restore(remembered);
+      places.restore(positions, (receiver) => keeper?.restored(receiver) !== undefined);
+      for (const receiver of receivers) receiver.wake();
     },
+    watch: places.watchOf,
+    resumeAt: places.resumeAt,
     receive(watch, bytes, change, version, identity, parsed, unordered = false) {
       const { compat, enrichment, gate } = current;
       if (compat && change === "modified") {
@@ -748,23 +543,25 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       const seq = enter(bytes, entry, event);
       if (seq < 0) return;
       meters.received[change].value++;
-      lastSeq[watch] = seq;
+      places.came(watch, seq);
       if (wantsLatest) newest.came(identity, seq);
       tookIn(bytes.length, change === "listed");
     },
     reached(watch, version) {
-      if (version <= (reached[watch] ?? Number.NaN)) return;
-      reached[watch] = version;
+      if (places.reach(watch, version)) keeper?.changed();
+    },
+    forgetPositions(watch) {
+      places.forget(watch);
       keeper?.changed();
     },
-    forgetPositions,
     forgetAllPositions() {
-      for (const watch of watchKeys.keys()) forgetPositions(watch);
+      for (const watch of places.keys.keys()) places.forget(watch);
+      keeper?.changed();
     },
     committed: () => keeper?.committed(log.head) ?? Promise.resolve(true),
     checkpoint: (cluster) => ({
       cluster,
-      receivers: new Map(slots.map((slot) => [slot.name, byKey(positionsOf(slot))])),
+      receivers: new Map(slots.map((slot) => [slot.name, places.of(slot)])),
       remembered: stores.remembered(MAX_REMEMBERED),
     }),
     room: pressure.room,
@@ -775,7 +572,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       receivers: slots.map((slot) => ({
         ...slot.receiver.status(),
         get positions() {
-          return Object.fromEntries(byKey(positionsOf(slot)));
+          return Object.fromEntries(places.of(slot));
         },
       })),
     }),
@@ -795,9 +592,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     },
     abandon() {
       for (const receiver of receivers) receiver.abandon();
-      for (const slot of slots) slot.before.clear();
-      reached.fill(Number.NaN);
-      lastSeq.fill(-1);
+      places.clear();
       holes.length = 0;
       lookups.clear();
       addressed.clear();
@@ -806,7 +601,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       log.trim(log.head);
       keeper?.commit();
     },
-    replace,
+    replace: replacing.replace,
     async drain(signal, kept = false) {
       summaries.flush();
       // Nobody waits for a destination that is down when what is for it is not lost.
@@ -830,30 +625,6 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       keeper?.close();
       return ended;
     },
-  };
-
-  function byKey(positions: ReadonlyMap<number, Position>): Positions {
-    return new Map([...positions].map(([watch, position]) => [watchKeys[watch] ?? "", position]));
-  }
-}
-
-function receiverSettings(config: ReceiverConfig, definition: SinkDefinition, compat: boolean): ReceiverSettings {
-  const { mode } = formOf(config, definition);
-  const limits = definition.limits?.(config.config as never, compat, mode) ?? definition.batch;
-  const { batch } = config;
-  return {
-    name: config.name,
-    batch: {
-      count: Math.min(batch?.count ?? limits.count, limits.count),
-      bytes: Math.min(batch?.bytes ?? limits.bytes ?? DEFAULT_BATCH_BYTES, limits.bytes ?? DEFAULT_BATCH_BYTES),
-      lingerMs: batch?.lingerMs ?? limits.lingerMs ?? 0,
-    },
-    concurrency: config.concurrency ?? definition.concurrency ?? 1,
-    partial: definition.partial ?? false,
-    timeoutMs: config.timeoutMs,
-    retry: config.retry,
-    rateLimit: config.rateLimit ?? 0,
-    maxAgeMs: config.maxAgeMs ?? 0,
   };
 }
 

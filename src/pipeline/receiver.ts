@@ -644,9 +644,8 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
       wakeAt(lanes.cancel(host.now()));
     },
     resume() {
-      if (!paused) return;
+      if (paused) for (const group of waiting) group.readyAt = 0;
       paused = false;
-      for (const group of waiting) group.readyAt = 0;
       wake();
     },
     abandon() {

@@ -5,8 +5,9 @@ import { createLogger } from "../../src/logger.ts";
 import { createMetrics } from "../../src/metrics.ts";
 import { normalise } from "../../src/normalise.ts";
 import { identityOf } from "../../src/pipeline/gates.ts";
+import type { Lookup } from "../../src/pipeline/lookups.ts";
 import { createMeters } from "../../src/pipeline/meters.ts";
-import { createPipeline, type Lookup, type Pipeline } from "../../src/pipeline/pipeline.ts";
+import { createPipeline, type Pipeline } from "../../src/pipeline/pipeline.ts";
 import type { SinkDefinition } from "../../src/sink.ts";
 import { aConfig, aReceiver, type Deliver, eventually, memorySink } from "../harness.ts";
 
