@@ -220,8 +220,9 @@ v3.3.0 (\`test/testbed/gotemplate\`). Machine: ${cpus().length} × ${cpus()[0]?.
 Of the ${number(errors)} errors, ${number(words)} have Go's very words. Templates that held the process for longer than 50 ms: ${slow.length}.
 Earlier findings are test cases: \`test/template/differential.test.ts\`.
 
-Known, and left as it is: \`deepCopy\` of a semantic version (Go's copy is 0.0.0, since it copies no private fields), and the methods that Kubernetes' types
-have for machines (protobuf, CBOR, gob, Swagger). Not asked for: zones like \`EST\` before 1970 (they depend on the zone data), values that print where they
+Known, and left as it is: \`deepCopy\` of a semantic version (Go's copy is 0.0.0, since it copies no private fields), \`now\` in whole
+milliseconds (the clock has no more here), and the methods that Kubernetes' types have
+for machines (protobuf, CBOR, gob, Swagger). Not asked for: zones like \`EST\` before 1970 (they depend on the zone data), values that print where they
 lie in memory.
 ${different.map((one) => `\n\`\`\`json\n${JSON.stringify({ ...shown(one), entry: undefined }, null, 1)}\n\`\`\`\n`).join("")}`;
 }
