@@ -9,6 +9,7 @@ import type { Event } from "../event.ts";
 import type { Logger } from "../logger.ts";
 import type { Cell, Histogram } from "../metrics.ts";
 import type { Sink } from "../sink.ts";
+import { isTurnOver, TURN_MS, turn } from "../template/turn.ts";
 import { GATE_REASONS } from "./gates.ts";
 import { type Group, partOf, sizeOf } from "./group.ts";
 import { createLanes, GRACE_MS } from "./lanes.ts";
@@ -192,6 +193,8 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
   let lastError: string | undefined;
   let tokens = Math.max(1, settings.rateLimit);
   let tokensAt = host.now();
+  /** Events in a delivery whose templates do not hold the event loop for long. */
+  let affordable = limits.count;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let timerAt = Number.POSITIVE_INFINITY;
   let waiting: Group[] = [];
@@ -226,10 +229,18 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
       return;
     }
     while (lanes.busy < (state === "up" ? concurrency : 1)) {
+      if (isTurnOver()) {
+        awake = true;
+        setImmediate(pump);
+        break;
+      }
       const group = next(now);
       if (!group) break;
       wakeAt(now + settings.timeoutMs);
+      const before = turn.ms;
       lanes.begin(group, now);
+      const perEvent = (turn.ms - before) / group.events.length;
+      affordable = perEvent > 0 ? Math.max(1, Math.floor(TURN_MS / perEvent)) : Math.min(affordable * 2, limits.count);
       if (state !== "up" && now < probeAt) break;
     }
     // Entries that nothing routes here are passed without a delivery that would tell of them.
@@ -311,7 +322,8 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
     const receivedAt: number[] = [];
     const group: Group = { seqs, events, receivedAt, attempts: 0, readyAt: 0, next: undefined, done: undefined };
     let bytes = 0;
-    for (let read = 0; events.length < limits.count; read++) {
+    const most = Math.min(limits.count, affordable);
+    for (let read = 0; events.length < most; read++) {
       if (read === MAX_READ) {
         // What is on disk may be much, and nothing of it be for this receiver: the others have their turn.
         if (events.length === 0) setImmediate(wake);

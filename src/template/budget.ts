@@ -2,6 +2,7 @@
  * What one rendering may use. Rendering is synchronous and never nests across templates of different owners, so the
  * account of the rendering that runs now is one module-level object: no parameter through every function.
  */
+import { worked } from "./turn.ts";
 import { GoError } from "./value.ts";
 
 export interface Limits {
@@ -77,11 +78,16 @@ function check(): void {
   budget.checkAt = Math.max(0, budget.steps - CHECK_EVERY);
 }
 
+/** CPU milliseconds of this thread. */
+function busyMs(): number {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1_000;
+}
+
 /** Ends a rendering that has worked for too long since it first came here. Costs some 2 µs: for before and after long work. */
 export function lookAtClock(): void {
   const { maxSteps, why, startedAt } = budget;
-  const { user, system } = process.threadCpuUsage();
-  const now = (user + system) / 1_000;
+  const now = busyMs();
   const allowed = maxSteps * MS_PER_STEP;
   if (startedAt < 0) budget.startedAt = now;
   else if (now - startedAt > allowed) {
@@ -144,6 +150,7 @@ export function createAllowance(limits: Limits, now: () => number): Allowance {
       budget.why = `, a ${SHORT_SHARE}th of the limit, which this template ran out of ${times} (in ${seconds} s it may use all of it)`;
     },
     close(failed) {
+      if (budget.startedAt >= 0) worked(busyMs() - budget.startedAt);
       if (failed && budget.spent) {
         if (isShort) return;
         overruns++;
