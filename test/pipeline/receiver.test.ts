@@ -7,6 +7,7 @@ import { normalise } from "../../src/normalise.ts";
 import { createLog } from "../../src/pipeline/log.ts";
 import { createMeters } from "../../src/pipeline/meters.ts";
 import { createReceiver, type ReceiverSettings } from "../../src/pipeline/receiver.ts";
+import { worked } from "../../src/template/turn.ts";
 import { eventually } from "../harness.ts";
 
 const SETTINGS: ReceiverSettings = {
@@ -531,5 +532,37 @@ describe("sent again", () => {
     ]);
     expect((await receiver.redeliver(again("three")))?.message).toBe("the receiver stops");
     expect(meters.dropped.shutdown.value).toBe(0);
+  });
+});
+
+describe("templates that work for long", () => {
+  test("let the event loop go round, and get fewer events in a delivery", async () => {
+    let turns = 0;
+    let spinning = true;
+    const spin = (): void => {
+      turns++;
+      if (spinning) setImmediate(spin);
+    };
+    setImmediate(spin);
+    const at: number[] = [];
+    const { offer, attempts, settled } = aReceiver(
+      (names) => {
+        at.push(turns);
+        // As the engine tells of renderings of 6 ms each.
+        worked(6 * names.length);
+      },
+      { batch: { count: 100, bytes: 1_000_000, lingerMs: 0 }, concurrency: 8 },
+    );
+    offer(...Array.from({ length: 12 }, (_, index) => `e${index}`));
+    await settled();
+    offer("a0", "b0", "c0");
+    await settled();
+    spinning = false;
+    expect(attempts.map((names) => names.length)).toEqual([12, 1, 1, 1]);
+    // 6 ms are within a turn's share, 12 are beyond it.
+    const [first = 0, second = 0, third = 0, fourth = 0] = at;
+    expect(second).toBeGreaterThan(first);
+    expect(third).toBe(second);
+    expect(fourth).toBeGreaterThan(third);
   });
 });
