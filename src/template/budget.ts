@@ -53,6 +53,8 @@ export function spend(steps: number): void {
  */
 const CHECK_EVERY = 512;
 const MS_PER_STEP = 20 / DEFAULT_LIMITS.maxSteps;
+/** The clock of a thread moves in steps of a millisecond or more: what is shorter is left to the count of steps. */
+const LEAST_MS = 5;
 
 /** A new account; the clock is not looked at before it must be. */
 export function openBudget(limits: Limits, lenient: boolean): void {
@@ -88,7 +90,7 @@ function busyMs(): number {
 export function lookAtClock(): void {
   const { maxSteps, why, startedAt } = budget;
   const now = busyMs();
-  const allowed = maxSteps * MS_PER_STEP;
+  const allowed = Math.max(LEAST_MS, maxSteps * MS_PER_STEP);
   if (startedAt < 0) budget.startedAt = now;
   else if (now - startedAt > allowed) {
     throw new LimitError(
