@@ -97,6 +97,25 @@ export function normalise(input: unknown, options: NormaliseOptions = {}, modifi
   return event;
 }
 
+/**
+ * What was posted, or came by another way than a watch: its own cluster's name goes before the config's, and `id`, if
+ * given, before what the event itself says. Throws {@link NotAnEvent}.
+ */
+export function normalisePosted(
+  input: unknown,
+  id: string | undefined,
+  options: NormaliseOptions,
+  modified = false,
+): Event {
+  const own = orEmpty(input);
+  const names = {
+    clusterName: text(own.clusterName) || (options.clusterName ?? ""),
+    clusterEnvironment: text(own.clusterEnvironment) || (options.clusterEnvironment ?? ""),
+  };
+  const event = normalise(input, names, modified);
+  return id === undefined ? event : { ...event, id };
+}
+
 const NOWHERE = {};
 
 const REFERENCE = ["kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath"] as const;

@@ -1,7 +1,7 @@
 /** One running Petrel: credentials, journal, election, watches, pipeline; and the truth about its health. */
 import type { Config } from "./config/types.ts";
 import type { Journal } from "./journal/journal.ts";
-import { createApiClient } from "./kube/client.ts";
+import { type ApiClient, createApiClient } from "./kube/client.ts";
 import type { Credentials } from "./kube/credentials.ts";
 import type { Enricher } from "./kube/enrich.ts";
 import type { TIMING, WatchStatus } from "./kube/watch.ts";
@@ -11,11 +11,15 @@ import type { DeadLetterOffice } from "./pipeline/dead-letter-office.ts";
 import type { DeadLetters } from "./pipeline/dead-letters.ts";
 import { createMeters, registerBuffer, registerExporterMetrics, registerReceiver } from "./pipeline/meters.ts";
 import { createPipeline, type PipelineStatus, type Replacement } from "./pipeline/pipeline.ts";
+import type { Sources } from "./sources/start.ts";
 import { createTurns, type TurnStatus, type TurnTiming } from "./turns.ts";
 import { commit, version } from "./version.ts";
 
 export interface PetrelOptions extends Replacement {
-  readonly credentials: Credentials;
+  /** Of the cluster; absent when the config needs none ({@link needsCluster}). */
+  readonly credentials?: Credentials | undefined;
+  /** Of the source `stdin`. Default: the process's. */
+  readonly stdin?: () => AsyncIterable<Uint8Array>;
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -35,6 +39,10 @@ export interface PetrelStatus extends PipelineStatus, TurnStatus {
 export interface Petrel {
   readonly deadLetters: DeadLetterOffice;
   status(): PetrelStatus;
+  /** The port that events are posted to; undefined: none is. */
+  readonly postPort: number | undefined;
+  /** Resolves when all sources have come to their end, as a file does; delivering may go on. */
+  readonly ended: Promise<void>;
   /** Why Petrel is not ready to be relied on; undefined when it is. */
   unready(): string | undefined;
   /** Why Petrel itself is stuck; undefined while it works, however its destinations fare. */
@@ -48,6 +56,11 @@ export interface Petrel {
 /** The event loop must turn at least this often, in milliseconds. */
 const MAX_BLOCKED = 10_000;
 
+/** Without a cluster events come by other ways alone, and nothing is looked up. */
+export function needsCluster(config: Pick<Config, "sources" | "leaderElection">): boolean {
+  return config.sources.includes("kubernetes") || config.leaderElection.enabled;
+}
+
 /** @throws JournalError when there is to be a journal and cannot be one. */
 export async function startPetrel(options: PetrelOptions): Promise<Petrel> {
   const { logger, metrics } = options;
@@ -57,8 +70,10 @@ export async function startPetrel(options: PetrelOptions): Promise<Petrel> {
   const meters = createMeters(metrics);
   registerExporterMetrics(metrics, config.metricsNamePrefix, { version, revision: commit }, meters.exporter);
   const journal = config.state && (await openJournal());
-  const client = createApiClient(options.credentials, { userAgent: `petrel/${version}`, metrics });
-  const openLookups = async (config: Config) => (config.omitLookup ? undefined : await openEnricher(config));
+  const client =
+    options.credentials && createApiClient(options.credentials, { userAgent: `petrel/${version}`, metrics });
+  const openLookups = async (config: Config) =>
+    config.omitLookup || !client ? undefined : await openEnricher(config, client);
   let enricher = await openLookups(config);
   // Nobody leads before there is an election.
   let leads = (): boolean => false;
@@ -99,7 +114,7 @@ export async function startPetrel(options: PetrelOptions): Promise<Petrel> {
   }
 
   // Loaded only when it is used: many configs need no look-ups.
-  async function openEnricher(config: Config): Promise<Enricher> {
+  async function openEnricher(config: Config, client: ApiClient): Promise<Enricher> {
     const [{ createDiscovery }, { createEnricher }] = await Promise.all([
       import("./kube/discovery.ts"),
       import("./kube/enrich.ts"),
@@ -120,8 +135,7 @@ export async function startPetrel(options: PetrelOptions): Promise<Petrel> {
 
   const turns = await createTurns({
     config,
-    client,
-    credentials: options.credentials,
+    cluster: client && options.credentials && { client, credentials: options.credentials },
     pipeline,
     journal,
     logger,
@@ -134,6 +148,24 @@ export async function startPetrel(options: PetrelOptions): Promise<Petrel> {
     now,
   });
   leads = turns.leads;
+  const sources = await startTheRest();
+
+  // Loaded only when it is used: most configs have the API server alone.
+  async function startTheRest(): Promise<Sources | undefined> {
+    if (config.sources.every((name) => name === "kubernetes")) return undefined;
+    const { startSources } = await import("./sources/start.ts");
+    return await startSources({
+      config,
+      pipeline,
+      leads: () => leads(),
+      stdin: options.stdin ?? (() => Bun.stdin.stream()),
+      logger,
+      metrics,
+      meters,
+      env: options.env,
+    });
+  }
+
   registerBuffer(metrics, pipeline.status);
   for (const receiver of config.receivers) registerReceiver(metrics, receiver, pipeline.status);
 
@@ -144,6 +176,8 @@ export async function startPetrel(options: PetrelOptions): Promise<Petrel> {
 
   return {
     deadLetters: pipeline.deadLetters,
+    postPort: sources?.port,
+    ended: sources?.ended ?? new Promise(() => {}),
     status: () => ({ ...pipeline.status(), ...turns.status(), watches: turns.watches() }),
     unready: turns.unready,
     unhealthy() {
@@ -168,10 +202,12 @@ export async function startPetrel(options: PetrelOptions): Promise<Petrel> {
     },
     async stop() {
       clearInterval(pulse);
+      sources?.refuse();
       const drained = await turns.stop(config.shutdownTimeoutMs);
+      await sources?.stop();
       journal?.close();
       enricher?.close();
-      client.close();
+      client?.close();
       return drained;
     },
   };

@@ -49,8 +49,8 @@ export interface Turns {
 
 export interface TurnsOptions {
   readonly config: Config;
-  readonly client: ApiClient;
-  readonly credentials: Credentials;
+  /** Absent: there is nothing to watch, and nobody to share with. */
+  readonly cluster: { readonly client: ApiClient; readonly credentials: Credentials } | undefined;
   readonly pipeline: Pipeline;
   readonly journal: Journal | undefined;
   readonly logger: Logger;
@@ -63,6 +63,8 @@ export interface TurnsOptions {
   /** Milliseconds since 1970, steady. */
   now(): number;
 }
+
+type Cluster = NonNullable<TurnsOptions["cluster"]>;
 
 interface Turn {
   readonly control: AbortController;
@@ -78,7 +80,7 @@ const RETRY_MAX_MS = 30_000;
 const BLIND_MS = 60_000;
 
 export async function createTurns(options: TurnsOptions): Promise<Turns> {
-  const { client, pipeline, journal, logger, metrics, now } = options;
+  const { cluster: reached, pipeline, journal, logger, metrics, now } = options;
   let { config } = options;
   const end = new AbortController();
   let turn: Turn | undefined;
@@ -91,12 +93,12 @@ export async function createTurns(options: TurnsOptions): Promise<Turns> {
   /** What begins and ends turns, one after the other. */
   let work: Promise<void> = Promise.resolve();
 
-  const election = config.leaderElection.enabled ? await openElection() : undefined;
+  const election = config.leaderElection.enabled && reached ? await openElection(reached) : undefined;
   const store = election?.checkpoint ?? (await openStore());
 
   // Loaded only when it is used, as all that has to do with checkpoints.
-  async function openElection(): Promise<Election> {
-    const [{ createElection }, namespace] = await Promise.all([import("./kube/lease.ts"), namespaceOf()]);
+  async function openElection({ client, credentials }: Cluster): Promise<Election> {
+    const [{ createElection }, namespace] = await Promise.all([import("./kube/lease.ts"), namespaceOf(credentials)]);
     pipeline.pause();
     return createElection({
       client,
@@ -125,16 +127,20 @@ export async function createTurns(options: TurnsOptions): Promise<Turns> {
 
   async function openStore(): Promise<CheckpointStore | undefined> {
     // A journal holds its positions; outside a cluster and in a sidecar there is no ConfigMap that would be ours alone.
-    if (journal || config.sidecar || options.credentials.source !== IN_CLUSTER) return undefined;
-    const [{ configMapStore }, namespace] = await Promise.all([import("./kube/config-map-store.ts"), namespaceOf()]);
+    if (journal || config.sidecar || reached?.credentials.source !== IN_CLUSTER) return undefined;
+    const { client, credentials } = reached;
+    const [{ configMapStore }, namespace] = await Promise.all([
+      import("./kube/config-map-store.ts"),
+      namespaceOf(credentials),
+    ]);
     return configMapStore({ client, namespace, name: `${config.leaderElection.leaderElectionID}-checkpoint`, logger });
   }
 
-  async function namespaceOf(): Promise<string> {
+  async function namespaceOf(credentials: Credentials): Promise<string> {
     const { ownNamespace } = await import("./kube/own-namespace.ts");
     return ownNamespace({
       env: options.env,
-      credentials: options.credentials,
+      credentials,
       readFile(path) {
         try {
           return readFileSync(path, "utf8");
@@ -173,8 +179,8 @@ export async function createTurns(options: TurnsOptions): Promise<Turns> {
     turn = own;
     const signal = AbortSignal.any([own.control.signal, end.signal]);
     let saved: string | undefined;
-    if (store || journal) {
-      const found = await patiently(() => Promise.all([clusterId(signal), load(signal)]), signal);
+    if (reached && (store || journal)) {
+      const found = await patiently(() => Promise.all([clusterId(reached, signal), load(signal)]), signal);
       if (!found || signal.aborted) return;
       [cluster, saved] = found;
       await takeUp(saved);
@@ -184,7 +190,7 @@ export async function createTurns(options: TurnsOptions): Promise<Turns> {
     if (signal.aborted) return;
     own.watches = startWatches({
       config,
-      client,
+      client: reached?.client,
       pipeline,
       logger,
       meters: options.meters,
@@ -214,15 +220,15 @@ export async function createTurns(options: TurnsOptions): Promise<Turns> {
     return (watch: number) => createDiskWindow({ file: join(state.path, `list-${watch}.db`), memory: WINDOW, logger });
   }
 
-  async function clusterId(signal: AbortSignal): Promise<ClusterId> {
+  async function clusterId({ client, credentials }: Cluster, signal: AbortSignal): Promise<ClusterId> {
     const { readClusterId } = await import("./kube/cluster-id.ts");
-    const namespace = await namespaceOf();
+    const namespace = await namespaceOf(credentials);
     const denied = ({ access, message }: MissingRightError): void => {
       if (denials.has(access.object)) return;
       denials.add(access.object);
       logger.info("one mark less by which to tell this cluster from another", { error: message });
     };
-    return readClusterId({ client, credentials: options.credentials, namespace, denied }, signal);
+    return readClusterId({ client, credentials, namespace, denied }, signal);
   }
 
   /** Until it succeeds, or will never; undefined when the signal came first. */

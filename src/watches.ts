@@ -18,7 +18,8 @@ export interface Watches {
 
 export interface WatchesOptions {
   readonly config: Config;
-  readonly client: ApiClient;
+  /** Absent: nothing is watched. */
+  readonly client: ApiClient | undefined;
   readonly pipeline: Pipeline;
   readonly logger: Logger;
   readonly meters: Meters;
@@ -41,9 +42,13 @@ interface Running {
 
 export function startWatches(options: WatchesOptions): Watches {
   const { client, pipeline, logger, meters, metrics, now } = options;
-  let running: readonly Running[] = watchTargets(options.config).map((target) => begin(target, options.config));
+  const targetsOf = (config: Config): readonly WatchTarget[] =>
+    config.sources.includes("kubernetes") ? watchTargets(config) : [];
+  let running: readonly Running[] = client
+    ? targetsOf(options.config).map((target) => begin(client, target, options.config))
+    : [];
 
-  function begin(target: WatchTarget, config: Config): Running {
+  function begin(client: ApiClient, target: WatchTarget, config: Config): Running {
     const key = watchKey(target);
     const index = pipeline.watch(key);
     const settings = settingsOf(config);
@@ -77,15 +82,17 @@ export function startWatches(options: WatchesOptions): Watches {
   return {
     status: () => running.map(({ watch }) => watch.status()),
     async replace(config) {
+      if (!client) return;
       const settings = JSON.stringify(settingsOf(config));
-      const targets = watchTargets(config);
+      // `sources` is what it was at the start.
+      const targets = targetsOf({ ...config, sources: options.config.sources });
       const keys = new Set(targets.map(watchKey));
       const kept = new Map(
         running.filter((one) => keys.has(one.key) && one.settings === settings).map((one) => [one.key, one]),
       );
       // Those that go end first: one that begins goes on from what they have reached.
       await Promise.all(running.filter((one) => !kept.has(one.key)).map(end));
-      running = targets.map((target) => kept.get(watchKey(target)) ?? begin(target, config));
+      running = targets.map((target) => kept.get(watchKey(target)) ?? begin(client, target, config));
     },
     async stop() {
       for (const { control } of running) control.abort();

@@ -7,7 +7,7 @@ import { IN_CLUSTER, openServer } from "../src/kube/credentials.ts";
 import type { TIMING } from "../src/kube/watch.ts";
 import { createLogger, type Level } from "../src/logger.ts";
 import { createMetrics, type Metrics } from "../src/metrics.ts";
-import { type Petrel, startPetrel } from "../src/petrel.ts";
+import { needsCluster, type Petrel, startPetrel } from "../src/petrel.ts";
 import type { SinkDefinition } from "../src/sink.ts";
 import type { TurnTiming } from "../src/turns.ts";
 
@@ -25,6 +25,7 @@ export function aConfig(changes: Partial<Config> = {}): Config {
     fieldSelector: "",
     labelSelector: "",
     watchReasons: [],
+    sources: ["kubernetes"],
     api: "v1",
     startFrom: "oldest",
     kubeQPS: 100,
@@ -107,6 +108,7 @@ export async function startTestPetrel(options: {
   /** As if it were a pod. */
   readonly inCluster?: boolean;
   readonly ignoreCheckpoint?: boolean;
+  readonly stdin?: () => AsyncIterable<Uint8Array>;
   readonly level?: Level;
 }): Promise<Running> {
   const server = options.server ?? (await createApiServer());
@@ -114,15 +116,18 @@ export async function startTestPetrel(options: {
   const { url = () => (cut ? "http://127.0.0.1:1" : server.url) } = options;
   const metrics = createMetrics();
   const log: Record<string, unknown>[] = [];
-  const petrel = await startPetrel({
-    config: aConfig(options.config),
-    credentials: {
-      ...openServer(server.url),
-      ...(options.inCluster && { source: IN_CLUSTER }),
-      get server() {
-        return url();
-      },
+  const config = aConfig(options.config);
+  const credentials = {
+    ...openServer(server.url),
+    ...(options.inCluster && { source: IN_CLUSTER }),
+    get server() {
+      return url();
     },
+  };
+  const petrel = await startPetrel({
+    config,
+    ...(needsCluster(config) && { credentials }),
+    ...(options.stdin && { stdin: options.stdin }),
     sinks: new Map(options.sinks.map((sink) => [sink.name, sink])),
     compileTemplate: (text) => () => text,
     logger: createLogger({

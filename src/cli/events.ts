@@ -104,7 +104,7 @@ export function unpack(value: unknown): readonly unknown[] {
   if (typeof value !== "object" || value === null) return [value];
   if ("items" in value && Array.isArray(value.items)) return value.items;
   if ("metadata" in value) return [value];
-  if ("object" in value && "type" in value) return [value.object];
+  if ("object" in value && ("type" in value || "posted" in value)) return [value.object];
   return "event" in value && "eventId" in value ? [value.event] : [value];
 }
 

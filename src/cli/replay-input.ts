@@ -3,9 +3,9 @@ import { existsSync, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { isAbsolute, join } from "node:path";
 import { UsageError } from "../errors.ts";
+import { streamedValues } from "../json-stream.ts";
 import type { Io } from "./command.ts";
 import { unpack } from "./events.ts";
-import { streamedValues } from "./json-stream.ts";
 
 /** One event as it came, or why something is none. */
 export type Input = { readonly input: unknown; readonly where: string } | { readonly problem: string };

@@ -8,7 +8,7 @@ import { startListener } from "../listen.ts";
 import { createLogger, type RootLogger } from "../logger.ts";
 import { createMetrics } from "../metrics.ts";
 import type { Notifier, NotifierOptions } from "../notify.ts";
-import { type Petrel, startPetrel } from "../petrel.ts";
+import { needsCluster, type Petrel, startPetrel } from "../petrel.ts";
 import { registerProcessMetrics } from "../process-metrics.ts";
 import { createReloader } from "../reload.ts";
 import { commit, version } from "../version.ts";
@@ -82,12 +82,9 @@ export async function runPetrel(
       generation: reloader.generation,
       reload: () => reloader.reload("asked for at the admin port"),
     });
-    const credentials = await loadCredentials({
-      kubeconfig: flags.kubeconfig,
-      context: flags.context,
-      env: io.env,
-      logger,
-    });
+    const credentials = needsCluster(config)
+      ? await loadCredentials({ kubeconfig: flags.kubeconfig, context: flags.context, env: io.env, logger })
+      : undefined;
     petrel = await startPetrel({
       credentials,
       ...(await withParts(config, io.env)),
@@ -96,16 +93,16 @@ export async function runPetrel(
       env: io.env,
       ignoreCheckpoint: flags["ignore-checkpoint"],
       signal: stop,
+      stdin: () => io.stdin(),
     });
     logger.info("petrel runs", {
       version,
-      cluster: credentials.server,
-      credentials: credentials.source,
+      ...(credentials && { cluster: credentials.server, credentials: credentials.source }),
       receivers: config.receivers.length,
       metricsPort: listener.port,
     });
     systemd?.ready();
-    await aborted(stop);
+    await Promise.race([aborted(stop), petrel.ended]);
     systemd?.stopping();
     logger.info("stopping: delivering what waits", { events: petrel.status().events });
     const drained = await petrel.stop();

@@ -23,7 +23,15 @@ export interface Difference {
 }
 
 /** What is opened once: a folder, ports, a part in an election, names that others know. */
-const NEEDS_RESTART: ReadonlySet<string> = new Set(["state", "leaderElection", "admin", "metricsNamePrefix"]);
+const NEEDS_RESTART: ReadonlySet<string> = new Set([
+  "state",
+  "leaderElection",
+  "admin",
+  "metricsNamePrefix",
+  "sources",
+  "http",
+  "file",
+]);
 
 /** All that a receiver is made from, as text. */
 export function receiverKey(settings: ReceiverConfig, { compat, template, clusterName }: Config): string {

@@ -247,6 +247,8 @@ function assemble(
     throttle,
     deadLetter,
     admin,
+    http,
+    file,
     ...rest
   } = top;
   const own = sidecar && readSidecar(sidecar, options, decoder);
@@ -260,12 +262,71 @@ function assemble(
     ...gatesOf({ dedup, throttle }),
     ...(deadLetter && { deadLetter }),
     ...(admin && { admin: { ...(admin.token !== undefined && { token: admin.token }) } }),
+    ...readSources({ sources: top.sources, http, file }, decoder),
     ...(own && { sidecar: own }),
     ...(state && {
       state: { path: state.path, maxBytes: state.maxBytes, maxAgeMs: state.maxAge, fsync: state.fsync },
     }),
     route: placeRoute(route, ["route"], names, decoder),
     receivers,
+  };
+}
+
+function readSources(
+  { sources, http, file }: Pick<Top, "sources" | "http" | "file">,
+  { findings, nodes }: Decoder,
+): Pick<Config, "sources" | "http" | "file"> {
+  for (const [key, given] of [
+    ["http", http],
+    ["file", file],
+  ] as const) {
+    if (given === undefined || sources.includes(key)) continue;
+    findings.add({
+      severity: "warning",
+      code: "unused-source",
+      at: nodes.get(key)?.start ?? 0,
+      message: `\`${key}\` has settings, and \`sources\` does not name it: nothing comes from there`,
+      hint: `write \`sources: [${[...sources, key].join(", ")}]\``,
+    });
+  }
+  if (sources.length === 0) {
+    findings.add({
+      severity: "error",
+      code: "required",
+      at: nodes.get("sources")?.start ?? 0,
+      message: "`sources` names nothing: no event would ever come",
+      hint: "leave it out to watch the cluster, or write `sources: [http]`",
+      fatal: true,
+    });
+  }
+  if (sources.includes("file") && file === undefined) {
+    findings.add({
+      severity: "error",
+      code: "required",
+      at: nodes.get("sources")?.start ?? 0,
+      message: "`sources` names `file`, and nothing says which",
+      hint: "add `file: { path: … }`",
+      fatal: true,
+    });
+  }
+  const { dedupWindow, tls, token, ...port } = http ?? topSchema.shape.http.unwrap().parse({});
+  return {
+    sources: [...new Set(sources)],
+    ...(sources.includes("http") && {
+      http: {
+        ...port,
+        dedupWindowMs: dedupWindow,
+        ...(token !== undefined && { token }),
+        ...(tls && {
+          tls: {
+            certFile: tls.certFile,
+            keyFile: tls.keyFile,
+            ...(tls.clientCaFile !== undefined && { clientCaFile: tls.clientCaFile }),
+          },
+        }),
+      },
+    }),
+    ...(sources.includes("file") && file && { file }),
   };
 }
 

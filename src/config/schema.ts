@@ -8,6 +8,7 @@ import { LEVELS } from "../logger.ts";
 import { DEFAULT_LIMITS } from "../template/budget.ts";
 import { fields } from "./fields.ts";
 import { gateKeys } from "./gate-fields.ts";
+import { SOURCES } from "./sources.ts";
 import type { TemplateGroup } from "./types.ts";
 
 // Before any is made: each schema is used once, and compiling them costs more than it saves.
@@ -227,6 +228,66 @@ export const topSchema = z.strictObject({
     })
     .optional()
     .describe("Watch the events of the pod that Petrel runs in, and no others."),
+  sources: z
+    .array(z.enum(SOURCES))
+    .default(["kubernetes"])
+    .describe(
+      "Where events come from: the API server (`kubernetes`), a port that they are posted to (`http`), standard input (`stdin`), a `file`. Without `kubernetes` no cluster is needed.",
+    )
+    .meta({ examples: [["http"]] }),
+  http: z
+    .strictObject({
+      address: z
+        .string()
+        .regex(/^(?:\[[0-9a-fA-F:.]+\]|[^:[\]\s]*):\d{1,5}$/, "expected an address like :8888 or 127.0.0.1:8888")
+        .default("127.0.0.1:8888")
+        .describe("Where to listen; `:8888` is every address of the machine.")
+        .meta({ examples: [":8888"] }),
+      token: fields
+        .secret()
+        .optional()
+        .describe("Bearer token that each request needs. Default: whoever reaches the port may post."),
+      tls: z
+        .strictObject({
+          certFile: z
+            .string()
+            .min(1)
+            .describe("PEM file of the certificate.")
+            .meta({ examples: ["/tls/tls.crt"] }),
+          keyFile: z
+            .string()
+            .min(1)
+            .describe("PEM file of its key.")
+            .meta({ examples: ["/tls/tls.key"] }),
+          clientCaFile: z
+            .string()
+            .min(1)
+            .optional()
+            .describe("PEM file of the authorities whose client certificates are let in; then nobody else is.")
+            .meta({ examples: ["/tls/ca.crt"] }),
+        })
+        .optional()
+        .describe("Serve TLS. The files are read at the start."),
+      maxBody: fields.bytes().prefault("4MiB").describe("Largest body of a request, also after it was unpacked."),
+      dedupWindow: fields
+        .duration()
+        .prefault("10m")
+        .describe(
+          "How long the id of a posted event is remembered: a repeat is answered like the first time and not taken again. At most 100,000 ids, in the journal when there is one.",
+        ),
+    })
+    .optional()
+    .describe("The port of the source `http`: `POST /events`, and `/api/kubernetes/events/forward`."),
+  file: z
+    .strictObject({
+      path: z
+        .string()
+        .min(1)
+        .describe("JSON documents one after another, or one per line; read from its beginning at each start.")
+        .meta({ examples: ["/var/log/events.json"] }),
+    })
+    .optional()
+    .describe("The file of the source `file`."),
   api: z
     .enum(["v1", "events.k8s.io/v1"])
     .default("v1")

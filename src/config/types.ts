@@ -7,6 +7,7 @@ import type { DeadLetterConfig } from "../pipeline/dead-letter-office.ts";
 import type { GateConfig } from "../pipeline/gates.ts";
 import type { Updates } from "../pipeline/updates.ts";
 import type { Language, SecretInput } from "../sink.ts";
+import type { Source } from "./sources.ts";
 
 /** Where something stands in a config file; both count from 1. */
 export interface Position {
@@ -108,6 +109,18 @@ export interface StateConfig {
   readonly fsync: "group" | "always" | "off";
 }
 
+/** The port that events are posted to. */
+export interface HttpSourceConfig {
+  readonly address: string;
+  /** Absent: whoever reaches the port may post. */
+  readonly token?: SecretInput;
+  /** Files. */
+  readonly tls?: { readonly certFile: string; readonly keyFile: string; readonly clientCaFile?: string };
+  /** Bytes, packed and unpacked. */
+  readonly maxBody: number;
+  readonly dedupWindowMs: number;
+}
+
 /** One executable runs from this. */
 export interface Config extends GateConfig {
   readonly logLevel: Level;
@@ -123,6 +136,12 @@ export interface Config extends GateConfig {
   readonly labelSelector: string;
   /** Empty: every reason. */
   readonly watchReasons: readonly string[];
+  /** Never empty. */
+  readonly sources: readonly Source[];
+  /** Present where `sources` has it. */
+  readonly http?: HttpSourceConfig;
+  /** Likewise. */
+  readonly file?: { readonly path: string };
   readonly api: "v1" | "events.k8s.io/v1";
   readonly sidecar?: { readonly namespace: string; readonly pod: string };
   readonly startFrom: "oldest" | "now";

@@ -15,7 +15,7 @@ import type { Cell, Histogram } from "../metrics.ts";
 import { JournalError, type Trouble, textOf, troubleOf } from "./error.ts";
 import { type Lock, lockFolder } from "./lock.ts";
 import { salvage, setAside } from "./salvage.ts";
-import { createTables, SCHEMA_VERSION, userVersion } from "./schema.ts";
+import { createLaterTables, createTables, SCHEMA_VERSION, userVersion } from "./schema.ts";
 
 export interface JournalEntry {
   readonly seq: number;
@@ -57,6 +57,8 @@ export interface JournalGroup {
   readonly remembered: Iterable<readonly [receiver: string, key: string, json: string | null]>;
   /** By source: up to where all is in the journal, or done with; NaN: nothing is known any more. */
   readonly reached: Iterable<readonly [source: number, version: number]>;
+  /** Hashes of the ids of posted events, with when they came. */
+  readonly ids?: Iterable<readonly [hash: number, at: number]>;
 }
 
 export interface Restored {
@@ -92,6 +94,8 @@ export interface Journal {
   commit(group: JournalGroup): boolean;
   /** Entries from `seq` on, ascending, `count` at most, less when they are large. Those that cannot be read are missing. */
   read(seq: number, count: number): readonly JournalEntry[];
+  /** What {@link JournalGroup.ids} told, the oldest first; those that came last. */
+  ids(): readonly (readonly [hash: number, at: number])[];
   /** The database, for tables of others that are to live as long; undefined while there is none. */
   database(): Database | undefined;
   setCluster(uid: string): void;
@@ -120,6 +124,8 @@ const SYNCHRONOUS = { off: "OFF", group: "NORMAL", always: "FULL" } as const;
 const RETRY_MS = 1_000;
 const MAX_READ_BYTES = 1024 * 1024;
 const TIDY_PAGES = 2_000;
+/** Ids of posted events that are kept; a tenth more until the oldest go. */
+const MOST_IDS = 100_000;
 /** What bun:sqlite binds as an integer must fit 64 bits; versions are REAL, exact up to 2^53. */
 const nullable = (version: number): number | null => (Number.isNaN(version) ? null : version);
 
@@ -134,6 +140,8 @@ interface Statements {
   readonly source: Statement<unknown, [number, string]>;
   readonly reached: Statement<unknown, [number | null, number]>;
   readonly read: Statement<Row, [number, number]>;
+  readonly id: Statement<unknown, [number, number]>;
+  readonly oldIds: Statement<unknown, [number]>;
 }
 
 interface Row {
@@ -220,6 +228,8 @@ async function open(options: JournalOptions, lock: Lock): Promise<Journal> {
   let restored: Restored = { progress: [], reached: new Map(), remembered: {}, cluster: undefined };
   const sources = new Map<string, number>();
   let unsaved: (readonly [number, string])[] = [];
+  /** Written since there were too many. */
+  let idsSince = 0;
 
   function connect(): void {
     const fresh = new Database(file, { create: true, readwrite: true, strict: true });
@@ -241,6 +251,7 @@ async function open(options: JournalOptions, lock: Lock): Promise<Journal> {
         );
       }
       if (version === 0) createTables(fresh);
+      else createLaterTables(fresh);
       restore(fresh);
       statements = prepare(fresh);
       db = fresh;
@@ -346,6 +357,13 @@ async function open(options: JournalOptions, lock: Lock): Promise<Journal> {
         else use.remember.run(receiver, key, json);
       }
       for (const [source, version] of group.reached) use.reached.run(nullable(version), source);
+      for (const [hash, at] of group.ids ?? []) {
+        use.id.run(hash, at);
+        if (++idsSince >= MOST_IDS / 10) {
+          idsSince = 0;
+          use.oldIds.run(MOST_IDS);
+        }
+      }
       to.run("COMMIT");
       next = Math.max(next, last + 1);
       tail = Math.min(Math.max(tail, group.below), next);
@@ -440,6 +458,16 @@ async function open(options: JournalOptions, lock: Lock): Promise<Journal> {
       }
       return entries;
     },
+    ids() {
+      return (
+        db
+          ?.query<{ hash: number; at: number }, [number]>(
+            "SELECT hash, at FROM (SELECT * FROM ids ORDER BY at DESC LIMIT ?) ORDER BY at",
+          )
+          .all(MOST_IDS)
+          .map(({ hash, at }) => [hash, at] as const) ?? []
+      );
+    },
     database: () => db,
     setCluster(uid) {
       restored = { ...restored, cluster: uid };
@@ -476,6 +504,8 @@ function prepare(db: Database): Statements {
     unremember: db.prepare("DELETE FROM memory WHERE receiver = ? AND key = ?"),
     source: db.prepare("INSERT OR IGNORE INTO sources (id, key) VALUES (?, ?)"),
     reached: db.prepare("UPDATE sources SET reached = ? WHERE id = ?"),
+    id: db.prepare("INSERT OR REPLACE INTO ids VALUES (?, ?)"),
+    oldIds: db.prepare("DELETE FROM ids WHERE hash NOT IN (SELECT hash FROM ids ORDER BY at DESC LIMIT ?)"),
     read: db.prepare("SELECT * FROM entries WHERE seq >= ? ORDER BY seq LIMIT ?"),
   };
 }

@@ -12,6 +12,7 @@ export const APPLICATION_ID = 0x5054524c;
  * `sources`: watches, by what they ask for; every event up to the resourceVersion `reached` is in `entries`, or done with.
  * `receivers`: below `cursor` all is done with but the entries that `open` lists; `passed` has, by source, the
  * resourceVersion of the last event below the cursor. `memory`: what sinks remember between deliveries.
+ * `ids`: posted events that were taken, by 53 bits of their id's digest, and when, in milliseconds since 1970.
  */
 const TABLES = `
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -24,11 +25,21 @@ CREATE TABLE entries (
 );
 `;
 
+/** What an older Petrel neither makes nor misses. */
+const LATER_TABLES = `
+CREATE TABLE IF NOT EXISTS ids (hash INTEGER PRIMARY KEY, at REAL NOT NULL);
+`;
+
+export function createLaterTables(db: Database): void {
+  db.run(LATER_TABLES);
+}
+
 /** All or nothing: a version without tables could never be opened again. */
 export function createTables(db: Database): void {
   db.transaction(() => {
     db.run(`PRAGMA application_id = ${APPLICATION_ID}`);
     db.run(TABLES);
+    db.run(LATER_TABLES);
     db.run(`PRAGMA user_version = ${SCHEMA_VERSION}`);
   })();
 }

@@ -1,7 +1,7 @@
 /** Events that a destination refuses for good, kept so that somebody can look at them and send them again. */
 import type { Event, InvolvedObject } from "../event.ts";
 import type { Cell } from "../metrics.ts";
-import { type NormaliseOptions, normalise, withObjectMetadata } from "../normalise.ts";
+import { type NormaliseOptions, normalise, normalisePosted, withObjectMetadata } from "../normalise.ts";
 
 /** One event that one receiver did not take, with all that sending it again needs. */
 export interface RefusedEvent {
@@ -136,17 +136,31 @@ export function refusedEvent(event: Event, raw: Uint8Array): Pick<RefusedEvent, 
 
 /** The event as the receiver was given it. Throws what {@link normalise} throws, and SyntaxError. */
 export function eventOfLetter(letter: RefusedEvent, options: NormaliseOptions = {}): Event {
-  const event = { ...normalise(inputOf(letter), options), id: letter.eventId };
+  const { input, posted } = opened(letter);
+  const event = posted
+    ? normalisePosted(input, letter.eventId, options)
+    : { ...normalise(input, options), id: letter.eventId };
   return letter.object === undefined ? event : withObjectMetadata(event, JSON.parse(letter.object) as Looked);
 }
 
-/** The event as it came, out of a watch's envelope. Throws SyntaxError for what is no JSON. */
-export function inputOf({ event }: Pick<RefusedEvent, "event">): Readonly<Record<string, unknown>> {
+/** The event as it came, out of the envelope of a watch or of a post. Throws SyntaxError for what is no JSON. */
+export function inputOf(letter: Pick<RefusedEvent, "event">): Readonly<Record<string, unknown>> {
+  return opened(letter).input;
+}
+
+function opened({ event }: Pick<RefusedEvent, "event">): {
+  readonly input: Readonly<Record<string, unknown>>;
+  readonly posted: boolean;
+} {
   const parsed: unknown = JSON.parse(Buffer.from(event.buffer, event.byteOffset, event.length).toString("utf8"));
-  if (typeof parsed !== "object" || parsed === null) return {};
-  const { object, metadata } = parsed as { readonly object?: unknown; readonly metadata?: unknown };
-  if (metadata === undefined && typeof object === "object" && object !== null) return object as Record<string, unknown>;
-  return parsed as Record<string, unknown>;
+  if (typeof parsed !== "object" || parsed === null) return { input: {}, posted: false };
+  const line = parsed as { readonly object?: unknown; readonly metadata?: unknown; readonly posted?: unknown };
+  const { object, metadata } = line;
+  const posted = typeof line.posted === "string";
+  if (metadata === undefined && typeof object === "object" && object !== null) {
+    return { input: object as Record<string, unknown>, posted };
+  }
+  return { input: parsed as Record<string, unknown>, posted: false };
 }
 
 /** A letter as people and programs read it; the event carries what was looked up, as the exporter's JSON does. */

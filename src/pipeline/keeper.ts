@@ -7,6 +7,7 @@ import type { Journal, JournalEntry, Progress as JournalProgress } from "../jour
 import { createPages } from "../journal/pages.ts";
 import { type Disk, type EventLog, flagsOf } from "./log.ts";
 import type { Progress, Receiver } from "./receiver.ts";
+import { type IdHash, RECENT_IDS } from "./recent-ids.ts";
 
 export interface Keeper extends Disk {
   /** Something came, was acknowledged, or moved: it is committed soon. */
@@ -19,6 +20,10 @@ export interface Keeper extends Disk {
   found(seq: number, found: string): void;
   /** What a sink remembers; undefined: no more. */
   remember(receiver: string, key: string, json: string | undefined): void;
+  /** Ids of posted events that earlier processes took, with when, the oldest first. */
+  recentIds(): readonly (readonly [IdHash, number])[];
+  /** The id of a posted event, which is committed with it. */
+  recentId(hash: IdHash, now: number): void;
   /** A receiver that there is no more. */
   forget(receiver: string): void;
   /** Where a receiver of this name stood when the journal was opened. */
@@ -62,6 +67,7 @@ export function createKeeper(options: KeeperOptions): Keeper {
   let foundLater: (readonly [number, string])[] = [];
   const forgotten = new Set<string>();
   let remembered: (readonly [receiver: string, key: string, json: string | null])[] = [];
+  let ids: (readonly [IdHash, number])[] = [];
   /** As committed, so that nothing is written twice; by receiver and by watch. */
   const wrote = new Map<string, readonly [cursor: number, open: number]>();
   let wroteReached: number[] = [];
@@ -137,13 +143,8 @@ export function createKeeper(options: KeeperOptions): Keeper {
     const { head } = log;
     const from = Math.max(written, low, log.inMemory);
     const below = Math.max(low, floor);
-    if (
-      from >= head &&
-      below <= journal.tail &&
-      progress.length === 0 &&
-      moved.length === 0 &&
-      forgotten.size + remembered.length === 0
-    ) {
+    const quiet = progress.length === 0 && moved.length === 0 && forgotten.size + remembered.length + ids.length === 0;
+    if (from >= head && below <= journal.tail && quiet) {
       written = head;
       settle(true);
       return true;
@@ -156,6 +157,7 @@ export function createKeeper(options: KeeperOptions): Keeper {
       forgotten,
       remembered,
       reached: moved,
+      ids,
     });
     if (journal.restored !== instance) pages.clear();
     if (safe) {
@@ -164,6 +166,7 @@ export function createKeeper(options: KeeperOptions): Keeper {
       for (const { name, cursor, open } of progress) wrote.set(name, [cursor, open.length]);
       wroteReached = [...reached];
       foundLater = [];
+      ids = [];
       forgotten.clear();
       remembered = [];
       for (const seq of founds.keys()) {
@@ -253,6 +256,12 @@ export function createKeeper(options: KeeperOptions): Keeper {
     },
     remember(receiver, key, json) {
       remembered.push([receiver, key, json ?? null]);
+      changed();
+    },
+    recentIds: () => journal.ids(),
+    recentId(hash, now) {
+      ids.push([hash, now]);
+      if (ids.length > RECENT_IDS) ids.shift();
       changed();
     },
     forget(receiver) {

@@ -63,6 +63,7 @@ export function createMeters(metrics: Metrics): Meters {
     discarded,
     unmatched,
     own: metrics.counter("petrel_events_received_total", "Events taken in, by how they came.", { kind: "own" }),
+    posted: metrics.counter("petrel_events_received_total", "Events taken in, by how they came.", { kind: "posted" }),
     forgotten: metrics.counter(
       "petrel_dead_letters_forgotten_total",
       "Dead letters that newer ones pushed out before anybody removed them, or that could not be kept.",

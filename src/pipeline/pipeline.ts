@@ -10,7 +10,7 @@ import type { Change, DiscardReason } from "../kube/watch.ts";
 import type { Logger } from "../logger.ts";
 import { tookIn } from "../memory.ts";
 import type { Cell, Metrics } from "../metrics.ts";
-import { exporterSeenMs, normalise, withObjectMetadata } from "../normalise.ts";
+import { exporterSeenMs, withObjectMetadata } from "../normalise.ts";
 import type { CompileTemplate } from "../payload.ts";
 import type { Sink, SinkDefinition } from "../sink.ts";
 import { createSinkContext } from "./context.ts";
@@ -23,6 +23,7 @@ import { createLog, type Entry, OWN_WATCH } from "./log.ts";
 import { createLookups, type Found, type Lookup } from "./lookups.ts";
 import { createPlaces } from "./places.ts";
 import type { Checkpoint, Position } from "./positions.ts";
+import { createPosting, isPosted, type Posted, parseEntry } from "./posting.ts";
 import { createPressure } from "./pressure.ts";
 import {
   createReceiver,
@@ -46,6 +47,8 @@ export interface PipelineMeters extends DeadLetterMeters {
   readonly discarded: Readonly<Record<DiscardReason, Cell>>;
   /** Events of Petrel's own. */
   readonly own: Cell;
+  /** Events that no watch told. */
+  readonly posted: Cell;
   /** Events that no rule sent anywhere. */
   readonly unmatched: Cell;
   receiver(name: string, sink: string): ReceiverMeters;
@@ -108,6 +111,11 @@ export interface Pipeline {
     event?: Event,
     unordered?: boolean,
   ): void;
+  /**
+   * Takes events that no watch told, all of them or none; one whose id came before is passed over. Returns their ids;
+   * undefined when they are more than the buffer can hold. Throws NotAnEvent.
+   */
+  post(watch: number, events: readonly Posted[]): readonly string[] | undefined;
   /** Everything of this watch up to here has come in. */
   reached(watch: number, version: number): void;
   /** The API server of this watch has another history now: positions in the old one mean nothing. */
@@ -181,11 +189,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     () => slots,
   );
   let config = options.config;
-  function parse(bytes: Uint8Array): Event {
-    const line: Line = JSON.parse(textOf(bytes));
-    const event = eventOf(line);
-    return normalise(event, config, event !== line && line.type === "MODIFIED");
-  }
+  const parse = (bytes: Uint8Array): Event => parseEntry(textOf(bytes), config);
   /** Entries that memory lost while the disk took none, as ranges. */
   const holes: { readonly from: number; to: number }[] = [];
   function evict(seq: number): void {
@@ -255,7 +259,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
 
   /** Appends an event to the log; returns its sequence number, or -1 for one that is too large, which is counted. */
   function enter(bytes: Uint8Array, entry: Entry, event: Event | undefined): number {
-    const found = lookups.ask(event, current);
+    const found = isPosted(places.keys, entry.watch) ? undefined : lookups.ask(event, current);
     const seq = log.append(bytes, entry, event);
     if (seq < 0) {
       meters.discarded.too_long.value++;
@@ -268,6 +272,22 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     for (const receiver of receivers) receiver.wake();
     return seq;
   }
+
+  const posting = createPosting({
+    config: () => config,
+    gate: () => current.gate,
+    seen,
+    keeper,
+    meters,
+    enter(bytes, entry, event, identity) {
+      const seq = enter(bytes, entry, event);
+      if (seq < 0) return;
+      meters.posted.value++;
+      if (wantsLatest) newest.came(identity, seq);
+      tookIn(bytes.length, false);
+    },
+    now: options.now,
+  });
 
   /** Takes in an event of Petrel's own, which goes where the route says, or to this receiver. */
   function announce(input: Readonly<Record<string, unknown>>, to?: Slot): void {
@@ -356,7 +376,8 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       meters: meters.receiver(settings.name, settings.sink),
       copies: (seq) => copiesFor(slot, seq),
       superseded: settings.updates === "latest" ? (seq) => isSuperseded(seq, slot) : undefined,
-      waits: (seq, now) => lookups.waits(seq, slot.generation, slot.index, now),
+      waits: (seq, now) =>
+        isPosted(places.keys, log.watch(seq)) ? 0 : lookups.waits(seq, slot.generation, slot.index, now),
       leads: options.leads,
       pushedOut: (seq) => holes.some(({ from, to }) => from <= seq && seq < to),
       acknowledged,
@@ -547,6 +568,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       if (wantsLatest) newest.came(identity, seq);
       tookIn(bytes.length, change === "listed");
     },
+    post: posting.post,
     reached(watch, version) {
       if (places.reach(watch, version)) keeper?.changed();
     },
@@ -591,13 +613,16 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       for (const receiver of receivers) receiver.resume();
     },
     abandon() {
-      for (const receiver of receivers) receiver.abandon();
+      // A watch tells the next leader what is dropped here; what was posted to this one is lost.
+      for (const slot of slots) slot.receiver.abandon(waitingPosted(slot));
+      for (const { receiver } of leaving()) receiver.abandon();
       places.clear();
       holes.length = 0;
       lookups.clear();
       addressed.clear();
       // What was told us once may be told again, and then be ours.
       seen.forget();
+      posting.forget();
       log.trim(log.head);
       keeper?.commit();
     },
@@ -626,17 +651,16 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       return ended;
     },
   };
-}
 
-interface Line {
-  readonly type?: unknown;
-  readonly object?: unknown;
-  readonly metadata?: unknown;
-}
-
-/** A watch line is the event in an envelope; anything else is the event itself. */
-function eventOf(parsed: Line): unknown {
-  return parsed.metadata === undefined && parsed.object !== undefined ? parsed.object : parsed;
+  function waitingPosted(slot: Slot): number {
+    const { cursor, open } = slot.receiver.progress();
+    const lost = (seq: number): number =>
+      seq < log.tail || log.gone(seq) || !isPosted(places.keys, log.watch(seq)) ? 0 : copiesFor(slot, seq);
+    let count = 0;
+    for (const seq of open) count += lost(seq);
+    for (let seq = cursor; seq < log.head; seq++) count += lost(seq);
+    return count;
+  }
 }
 
 function textOf(bytes: Uint8Array): string {

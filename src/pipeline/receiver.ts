@@ -114,7 +114,7 @@ export interface Receiver {
   pause(): void;
   resume(): void;
   /** Forgets what waits, and begins anew at the log's head: all of it is somebody else's job now. Only while paused. */
-  abandon(): void;
+  abandon(lost?: number): void;
   /**
    * Begins no more deliveries and waits for those under way, at most as long as one may take; then ends. Counts nothing
    * as dropped: what it returns is where its successor begins.
@@ -660,7 +660,8 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
       paused = false;
       wake();
     },
-    abandon() {
+    abandon(lost = 0) {
+      meters.dropped.shutdown.value += lost;
       for (const group of lanes.groups()) abandoned.add(group);
       for (const group of waiting) group.done?.(stopping());
       waiting = [];

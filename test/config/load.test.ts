@@ -24,6 +24,7 @@ test("an empty file is a config with the defaults", () => {
     fieldSelector: "",
     labelSelector: "",
     watchReasons: [],
+    sources: ["kubernetes"],
     api: "v1",
     startFrom: "oldest",
     kubeQPS: 50,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { type StreamedValue, streamedValues } from "../../src/cli/json-stream.ts";
-import { forSeeds } from "../pipeline/virtual-time.ts";
+import { type StreamedValue, streamedValues } from "../src/json-stream.ts";
+import { forSeeds } from "./pipeline/virtual-time.ts";
 
 async function read(text: string, sizes: () => number = () => 1_000): Promise<string[]> {
   const bytes = Buffer.from(text);

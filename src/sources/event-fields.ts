@@ -1,0 +1,91 @@
+/**
+ * What a posted event must be: the fields that Petrel reads, in the types that the API gives them. A watch is not asked
+ * that, because nobody could mend what comes of it; who posts can.
+ */
+import type { ProblemDetails } from "./problem.ts";
+
+type Json = Readonly<Record<string, unknown>>;
+type Kind = "text" | "whole" | "time" | Readonly<Record<string, "text" | "time" | "whole">>;
+
+const OBJECT = {
+  kind: "text",
+  namespace: "text",
+  name: "text",
+  uid: "text",
+  apiVersion: "text",
+  resourceVersion: "text",
+  fieldPath: "text",
+} as const;
+const SOURCE = { component: "text", host: "text" } as const;
+
+/** core/v1 and events.k8s.io/v1: https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/ */
+const FIELDS: Readonly<Record<string, Kind>> = {
+  metadata: { name: "text", namespace: "text", uid: "text", resourceVersion: "text", creationTimestamp: "time" },
+  involvedObject: OBJECT,
+  regarding: OBJECT,
+  related: OBJECT,
+  reason: "text",
+  message: "text",
+  note: "text",
+  type: "text",
+  action: "text",
+  source: SOURCE,
+  deprecatedSource: SOURCE,
+  count: "whole",
+  deprecatedCount: "whole",
+  firstTimestamp: "time",
+  lastTimestamp: "time",
+  deprecatedFirstTimestamp: "time",
+  deprecatedLastTimestamp: "time",
+  eventTime: "time",
+  series: { count: "whole", lastObservedTime: "time" },
+  reportingComponent: "text",
+  reportingController: "text",
+  reportingInstance: "text",
+  clusterName: "text",
+  clusterEnvironment: "text",
+};
+
+const WANTED = { text: "text", whole: "a whole number", time: "a time (RFC 3339)" } as const;
+
+/** The first thing that is wrong; undefined: it can be taken. `at`: a JSON Pointer to the event. */
+export function wrongField(event: unknown, at: string): ProblemDetails | undefined {
+  if (!isObject(event)) return { detail: `expected an event, which is an object, got ${named(event)}`, pointer: at };
+  for (const [key, kind] of Object.entries(FIELDS)) {
+    const wrong = wrongValue(event[key], kind, `${at}/${key}`);
+    if (wrong) return wrong;
+  }
+  if (!isObject(event.metadata)) return { detail: "an event has metadata", pointer: `${at}/metadata` };
+  if (!isObject(event.involvedObject) && !isObject(event.regarding)) {
+    return { detail: "an event has an involvedObject (or regarding)", pointer: `${at}/involvedObject` };
+  }
+  return undefined;
+}
+
+function wrongValue(value: unknown, kind: Kind, pointer: string): ProblemDetails | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (typeof kind !== "string") {
+    if (!isObject(value)) return { detail: `expected an object, got ${named(value)}`, pointer };
+    for (const [key, inner] of Object.entries(kind)) {
+      const wrong = wrongValue(value[key], inner, `${pointer}/${key}`);
+      if (wrong) return wrong;
+    }
+    return undefined;
+  }
+  if (kind === "whole" ? Number.isSafeInteger(value) : typeof value === "string" && (kind === "text" || isTime(value)))
+    return undefined;
+  return { detail: `expected ${WANTED[kind]}, got ${named(value)}`, pointer };
+}
+
+const isTime = (text: string): boolean => text === "" || !Number.isNaN(Date.parse(text));
+
+export function isObject(value: unknown): value is Json {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+export function named(value: unknown): string {
+  if (value === null) return "null";
+  if (Array.isArray(value)) return "a list";
+  if (typeof value === "string") return `text: ${JSON.stringify(value.slice(0, 40))}`;
+  return typeof value === "object" ? "an object" : String(value);
+}
