@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import type { CheckpointStore } from "./checkpoint-store.ts";
-import { type Checkpointer, startCheckpointer } from "./checkpointer.ts";
+import type { Checkpointer } from "./checkpointer.ts";
 import type { Config } from "./config/types.ts";
 import type { Journal } from "./journal/journal.ts";
 import type { ApiClient } from "./kube/client.ts";
@@ -69,7 +69,7 @@ type Cluster = NonNullable<TurnsOptions["cluster"]>;
 interface Turn {
   readonly control: AbortController;
   watches?: Watches;
-  checkpointer?: Checkpointer;
+  checkpointer?: Checkpointer | undefined;
 }
 
 /** What the last words to the API server may take, in milliseconds. */
@@ -187,6 +187,7 @@ export async function createTurns(options: TurnsOptions): Promise<Turns> {
     }
     ignore = false;
     const window = await diskWindow();
+    const { startCheckpointer } = store ? await import("./checkpointer.ts") : {};
     if (signal.aborted) return;
     own.watches = startWatches({
       config,
@@ -200,7 +201,7 @@ export async function createTurns(options: TurnsOptions): Promise<Turns> {
       now,
     });
     if (store) {
-      own.checkpointer = startCheckpointer({
+      own.checkpointer = startCheckpointer?.({
         store,
         saved,
         text: () => formatCheckpoint(pipeline.checkpoint(cluster)),

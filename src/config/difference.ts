@@ -1,5 +1,4 @@
 /** What of two configs is not the same, and what a running Petrel makes of it. Pure. */
-import { createHmac } from "node:crypto";
 import type { Config, ReceiverConfig } from "./types.ts";
 
 /** A config as far as differences go. Texts are equal where nothing has changed: settings themselves, or digests of them. */
@@ -49,7 +48,7 @@ export function describe(config: Config, digest: (text: string) => string = (tex
 
 /** For {@link describe}: tells whether texts are equal, and not what they are. */
 export function digestWith(salt: string): (text: string) => string {
-  return (text) => createHmac("sha256", salt).update(text).digest("base64url");
+  return (text) => new Bun.CryptoHasher("sha256", salt).update(text).digest("base64url");
 }
 
 export function difference(before: Description, after: Description): Difference {

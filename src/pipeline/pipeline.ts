@@ -18,7 +18,7 @@ import { createDeadLetterOffice, type DeadLetterMeters, type DeadLetterOffice } 
 import { createDeadLetters, type DeadLetters, MEMORY_LIMITS, refusedEvent } from "./dead-letters.ts";
 import { planEnrichment } from "./enrichment.ts";
 import { createGate, createSeen, identityOf } from "./gates.ts";
-import { createKeeper, type Keeper } from "./keeper.ts";
+import type { Keeper } from "./keeper.ts";
 import { createLog, type Entry, OWN_WATCH } from "./log.ts";
 import { createLookups, type Found, type Lookup } from "./lookups.ts";
 import { createPlaces } from "./places.ts";
@@ -34,7 +34,7 @@ import {
   type ReceiverMeters,
   type ReceiverStatus,
 } from "./receiver.ts";
-import { createReplacing } from "./replacing.ts";
+import type { Replacing } from "./replacing.ts";
 import { compileRoute } from "./route.ts";
 import { createRouting } from "./routing.ts";
 import { type Generation, receiverSettings, type Slot } from "./slot.ts";
@@ -204,9 +204,11 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     for (const receiver of receivers) receiver.evicted(seq);
   }
 
+  // Loaded only when it is used, as is what a reload needs.
+  const { createKeeper } = journal ? await import("./keeper.ts") : {};
   const keeper: Keeper | undefined =
     journal &&
-    createKeeper({
+    createKeeper?.({
       journal,
       log: () => log,
       receivers: () => receivers,
@@ -488,41 +490,46 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     keeper?.housekeep(options.now());
   }, HOUSEKEEPING_MS);
 
-  const replacing = createReplacing({
-    log,
-    logger,
-    pressure,
-    slots: () => slots,
-    install(next, generation) {
-      summaries.flush();
-      slots = next;
-      current = generation;
-      config = generation.config;
-      log.resize(config.buffer);
-    },
-    changed() {
-      listReceivers();
-      refreshTellers();
-      for (const receiver of receivers) receiver.wake();
-      acknowledged();
-    },
-    generationOf,
-    openSink,
-    slotOf,
-    receiverOf,
-    bury(slot, seq) {
-      if (seq >= slot.end || seq < log.tail || log.gone(seq) || copiesFor(slot, seq) === 0) return 0;
-      const why = { reason: "removed", message: "the receiver is gone from the config", attempts: 0 } as const;
-      bury(slot, log.event(seq), log.raw(seq).slice(), why);
-      return 1;
-    },
-    forget(receiver) {
-      keeper?.forget(receiver);
-      options.metrics?.forget({ receiver });
-      stores.forget(receiver);
-    },
-  });
-  leaving = replacing.leaving;
+  let replacing: Replacing | undefined;
+  async function openReplacing(): Promise<Replacing> {
+    const { createReplacing } = await import("./replacing.ts");
+    replacing ??= createReplacing({
+      log,
+      logger,
+      pressure,
+      slots: () => slots,
+      install(next, generation) {
+        summaries.flush();
+        slots = next;
+        current = generation;
+        config = generation.config;
+        log.resize(config.buffer);
+      },
+      changed() {
+        listReceivers();
+        refreshTellers();
+        for (const receiver of receivers) receiver.wake();
+        acknowledged();
+      },
+      generationOf,
+      openSink,
+      slotOf,
+      receiverOf,
+      bury(slot, seq) {
+        if (seq >= slot.end || seq < log.tail || log.gone(seq) || copiesFor(slot, seq) === 0) return 0;
+        const why = { reason: "removed", message: "the receiver is gone from the config", attempts: 0 } as const;
+        bury(slot, log.event(seq), log.raw(seq).slice(), why);
+        return 1;
+      },
+      forget(receiver) {
+        keeper?.forget(receiver);
+        options.metrics?.forget({ receiver });
+        stores.forget(receiver);
+      },
+    });
+    leaving = replacing.leaving;
+    return replacing;
+  }
 
   return {
     deadLetters: office,
@@ -626,7 +633,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       log.trim(log.head);
       keeper?.commit();
     },
-    replace: replacing.replace,
+    replace: async (by) => (replacing ?? (await openReplacing())).replace(by),
     async drain(signal, kept = false) {
       summaries.flush();
       // Nobody waits for a destination that is down when what is for it is not lost.

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { type FileWatch, watchFiles } from "../../src/config/watch-files.ts";
 import { eventually } from "../harness.ts";
 
+const EVERY_MS = 20;
 const open: FileWatch[] = [];
 const folders: string[] = [];
 afterEach(() => {
@@ -19,9 +20,14 @@ function watched(name: string, content: string) {
   const file = join(folder, name);
   writeFileSync(file, content);
   const state = { changes: 0 };
-  const watch = watchFiles([file], Date.now() + 1_000, () => {
-    state.changes++;
-  });
+  const watch = watchFiles(
+    [file],
+    Date.now() + 1_000,
+    () => {
+      state.changes++;
+    },
+    EVERY_MS,
+  );
   open.push(watch);
   return { folder, file, state, watch };
 }
@@ -50,9 +56,14 @@ test("a ConfigMap's volume: the link ..data is swapped, twice", async () => {
   symlinkSync(join("..data", "config.yaml"), join(folder, "config.yaml"));
   let changes = 0;
   open.push(
-    watchFiles([join(folder, "config.yaml")], Date.now() + 1_000, () => {
-      changes++;
-    }),
+    watchFiles(
+      [join(folder, "config.yaml")],
+      Date.now() + 1_000,
+      () => {
+        changes++;
+      },
+      EVERY_MS,
+    ),
   );
   version("..2026_2", "two");
   await eventually("the first swap", () => changes === 1);
