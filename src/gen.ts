@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { loadSinks } from "../sinks/index.ts";
 import { configJsonSchema } from "./config/json-schema.ts";
+import { alertsReadme } from "./deploy-docs.ts";
 import { type About, configsReadme, sinksReadme, sinksTable } from "./docs.ts";
 import { declarations } from "./friendly/declarations.ts";
 import { schemasReadme } from "./friendly/docs.ts";
@@ -26,6 +27,9 @@ export async function generate(root: string): Promise<Map<string, string>> {
   ]);
   for (const [type, schema] of Object.entries(schemas()))
     files.set(`configs/schemas/${type}.json`, `${JSON.stringify(schema, null, 2)}\n`);
+  const alerts = readFileSync(join(import.meta.dir, "../deploy/alerts/petrel.yaml"), "utf8");
+  files.set("deploy/alerts/README.md", alertsReadme(alerts));
+  files.set("deploy/helm/files/alerts.yaml", alerts);
   const readme = join(root, "README.md");
   if (existsSync(readme)) {
     const text = readFileSync(readme, "utf8");

@@ -5,9 +5,10 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { component } from "../testbed/component.ts";
 import { type Cluster, cluster } from "../testbed/kube-cluster.ts";
+import { command } from "../testbed/place.ts";
 import { describeReal } from "../testbed/suite.ts";
 import { eventually } from "./eventually.ts";
-import { startExecutable } from "./executable.ts";
+import { EXECUTABLE, startExecutable } from "./executable.ts";
 import { proxyTo } from "./proxy.ts";
 import {
   type Arrived,
@@ -23,11 +24,12 @@ import {
   webhookEnd,
 } from "./receivers.ts";
 
+const MINIMAL = resolve(import.meta.dir, "../../configs/minimal.yaml");
 const RBAC = resolve(import.meta.dir, "../../deploy/kubernetes/rbac.yaml");
 
 describeReal("against a real control plane", ["kube", "rsyslog"], () => {
   let kube: Cluster;
-  /** Rights of the manifest in deploy/, by a token of its service account. */
+  /** The rights that `petrel rbac` prints and no more, by a token of its service account. */
   let kubeconfig = "";
   const folders: string[] = [];
 
@@ -40,7 +42,10 @@ describeReal("against a real control plane", ["kube", "rsyslog"], () => {
   beforeAll(async () => {
     kube = await cluster();
     await kube.kubectl(["apply", "-f", RBAC]);
-    kubeconfig = await kube.serviceAccountConfig("petrel", "petrel");
+    const least = await namespace("least");
+    const rights = await command([EXECUTABLE, "rbac", "-c", MINIMAL, "-n", least]);
+    await kube.kubectl(["apply", "--validate=strict", "-f", "-"], rights);
+    kubeconfig = await kube.serviceAccountConfig("petrel", least);
   }, 120_000);
 
   afterAll(() => Promise.all(folders.map((folder) => rm(folder, { recursive: true, force: true }))));
