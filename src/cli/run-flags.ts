@@ -24,7 +24,8 @@ ends it at once. A config that changes is taken over while it runs, also on SIGH
 is not.
 
   -c, --config FILE          the config (config.yaml); -conf is accepted, too
-  --kubeconfig FILE          credentials; else in-cluster, else $KUBECONFIG, else ~/.kube/config
+  --kubeconfig FILE          credentials; else in-cluster, else $KUBECONFIG, else ~/.kube/config,
+                             else that of k3s or microk8s on this node
   --context NAME             context of the kubeconfig; else its current one
   --metrics-address ADDRESS  /metrics, /-/healthy and /-/ready listen here (:2112)
   --metrics-tls-config FILE  certificates and users for that, as Prometheus' web config has them

@@ -56,16 +56,20 @@ export interface LoadOptions {
   readonly readFile?: ReadFile;
   readonly now?: () => number;
   readonly serviceAccountDir?: string;
+  /** Kubeconfigs that distributions write for their node. */
+  readonly distributions?: readonly string[];
 }
 
 /** {@link Credentials.source} of a pod's own. */
 export const IN_CLUSTER = "in cluster";
 
+/** @see https://docs.k3s.io/cluster-access and https://microk8s.io/docs/working-with-kubectl */
+const DISTRIBUTIONS = ["/etc/rancher/k3s/k3s.yaml", "/var/snap/microk8s/current/credentials/client.config"];
 const SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 /**
  * In this order, the first that is there: the `-kubeconfig` file; the pod's service account, unless a context is named;
- * `$KUBECONFIG`; `~/.kube/config`. Throws CredentialsError.
+ * `$KUBECONFIG`; `~/.kube/config`; that of k3s or microk8s on this node. Throws CredentialsError.
  */
 export async function loadCredentials(options: LoadOptions): Promise<Credentials> {
   const { env, context } = options;
@@ -99,8 +103,9 @@ export async function loadCredentials(options: LoadOptions): Promise<Credentials
   }
 
   const standard = join(options.home ?? homedir(), ".kube", "config");
-  if (existsSync(standard)) {
-    return fromKubeconfig(await loadKubeconfig([standard], context, deps.readFile, false), standard, deps);
+  for (const path of [standard, ...(options.distributions ?? DISTRIBUTIONS)]) {
+    if (!existsSync(path)) continue;
+    return fromKubeconfig(await loadKubeconfig([path], context, deps.readFile, false), path, deps);
   }
   throw new CredentialsError(
     inPod

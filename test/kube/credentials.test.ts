@@ -329,6 +329,19 @@ describe("KUBECONFIG and ~/.kube/config", () => {
     expect((await other.request()).headers).toEqual({ authorization: "Bearer v" });
   });
 
+  test("k3s and microk8s, when nothing else is there", async () => {
+    const path = write(kubeconfig({ server: "https://node.test/" }, {}), "k3s.yaml");
+    const distributions = [join(dir, "none.yaml"), path];
+    expect(await load({ distributions })).toMatchObject({
+      server: "https://node.test",
+      source: `kubeconfig ${path}, context c`,
+    });
+    const home = write(kubeconfig({ server: "https://home.test/" }, {}), "at-home/.kube/config");
+    expect(await load({ distributions, home: join(dir, "at-home") })).toMatchObject({
+      source: `kubeconfig ${home}, context c`,
+    });
+  });
+
   test("~/.kube/config comes last", async () => {
     const path = write(kubeconfig({ server: "https://home.test/" }, {}), "home/.kube/config");
     expect(await load({ home: join(dir, "home"), env: { KUBECONFIG: "" } })).toMatchObject({
