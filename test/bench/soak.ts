@@ -1,13 +1,19 @@
 /** `bun run soak NAME`: long runs against the real thing, whose findings become test cases. */
+import { soakChaos } from "./soak-chaos.ts";
 import { soakSinks } from "./soak-sinks.ts";
 import { soakTemplates } from "./soak-templates.ts";
 
 const SOAKS: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = {
+  chaos: soakChaos,
   sinks: soakSinks,
   templates: soakTemplates,
 };
 
-const HELP = `bun run soak sinks [NAME…] [--count N] [--write]
+const HELP = `bun run soak chaos [SCENARIO…] [--outage N] [--memory N] [--walk N] [--write]
+    the executable (bun run build) under kills, restarts, hand-overs and outages: what is lost, what is repeated.
+    --outage, --memory, --walk   minutes of these; default 10
+    --write                      put the report into test/bench/soak-chaos.md
+bun run soak sinks [NAME…] [--count N] [--write]
     memory of each sink over many deliveries.
     --count     how many; default 50,000
     --write     put the report into test/bench/soak-sinks.md

@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { eventually } from "../e2e/eventually.ts";
-import { cannotMount, checkpointWal, damagePages, entryPages, mountSmallDisk, tearTail } from "./disk.ts";
+import { cannotMount, checkpointWal, damagePages, entryPages, mountSmallDisk, tearTail, walSize } from "./disk.ts";
 import { expectKept } from "./expectations.ts";
 import { JOURNAL } from "./setups.ts";
 import { createWorld } from "./world.ts";
@@ -71,12 +71,14 @@ test("the tail of the write-ahead log is torn off: as if it had been killed earl
   world.end("bulk").mood = "unavailable";
   await petrel.start();
   const stop = world.load(200);
+  const state = join(petrel.folder, "state");
   for (let round = 0; round < 4; round++) {
     // Since when what was recorded may be torn off.
     petrel.unrecorded(true);
+    const from = walSize(state);
     await Bun.sleep(world.random.int(500, 1_200));
     await petrel.kill();
-    tearTail(join(petrel.folder, "state"), world.random.next());
+    tearTail(state, from, world.random.next());
     petrel.unrecorded(false);
     await petrel.start();
   }

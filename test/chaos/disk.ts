@@ -1,6 +1,6 @@
 /** Small file systems, and damage to files: for root, and else not at all. */
 import { Database } from "bun:sqlite";
-import { closeSync, existsSync, fstatSync, ftruncateSync, mkdirSync, openSync, writeSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, statSync, truncateSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { command } from "../testbed/place.ts";
 
@@ -31,15 +31,15 @@ export async function mountSmallDisk(path: string, kilobytes: number): Promise<S
   };
 }
 
-/** Cuts this share of the write-ahead log off, as a machine that lost its power may. False: there was nothing to cut. */
-export function tearTail(folder: string, share: number): boolean {
-  const file = join(folder, "journal.db-wal");
-  if (!existsSync(file)) return false;
-  const handle = openSync(file, "r+");
-  const { size } = fstatSync(handle);
-  if (size > 0) ftruncateSync(handle, Math.floor(size * (1 - share)));
-  closeSync(handle);
-  return size > 0;
+/** Bytes of the write-ahead log. */
+export function walSize(folder: string): number {
+  return statSync(join(folder, "journal.db-wal"), { throwIfNoEntry: false })?.size ?? 0;
+}
+
+/** Cuts this share of what came after `from` bytes off the write-ahead log, as a machine that lost its power may. */
+export function tearTail(folder: string, from: number, share: number): void {
+  const size = walSize(folder);
+  if (size > from) truncateSync(join(folder, "journal.db-wal"), Math.floor(size - (size - from) * share));
 }
 
 /** Everything that is in the write-ahead log goes where it belongs, so that damage to the database is damage. */

@@ -147,7 +147,7 @@ function explain(
   const sure = earlier.answered && earlier.ended - earlier.earliest < timeoutMs - NEAR_DEADLINE_MS;
   if (earlier.life !== later.life && later.begun > earlier.begun) {
     // In flight when the process ended, or acknowledged and not on record.
-    if (!earlier.answered && earlier.ended >= life.ended - ON_ITS_WAY_MS) return "ended";
+    if (!earlier.answered && earlier.ended >= Math.min(life.stopping, life.ended - ON_ITS_WAY_MS)) return "ended";
     if (!life.inOrder && earlier.ended >= life.recordedUntil) return "ended";
     if (life.unrecorded.some(([from, to]) => earlier.ended >= from && earlier.begun <= to)) return "ended";
   }

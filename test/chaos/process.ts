@@ -19,6 +19,8 @@ export interface ChaosProcess {
   metric(name: string, ...labels: string[]): number;
   /** Reads the metrics now; false when it does not answer. */
   read(): Promise<boolean>;
+  /** How far behind it may be with what it has to do: the longest that it took to answer of late, in milliseconds. */
+  lag(): number;
   /** Milliseconds from its start until it was ready. */
   ready(ms?: number): Promise<number>;
   hangup(): void;
@@ -52,6 +54,7 @@ export interface ChaosProcessOptions {
 
 const READ_EVERY_MS = 200;
 const STARVED_MS = 400;
+const LAG_MS = 3_000;
 
 export async function startChaosProcess(options: ChaosProcessOptions): Promise<ChaosProcess> {
   const { number, now } = options;
@@ -80,6 +83,10 @@ export async function startChaosProcess(options: ChaosProcessOptions): Promise<C
   let readAt = begun;
   let ended = Number.POSITIVE_INFINITY;
   let inOrder = false;
+  let stopping = Number.POSITIVE_INFINITY;
+  /** Of the last readings of the metrics, how long each took, and when. */
+  const readings: [at: number, ms: number][] = [];
+  let readingSince = Number.POSITIVE_INFINITY;
   let recordedUntil = Number.POSITIVE_INFINITY;
   const frozen: [number, number][] = [];
   const unrecorded: [number, number][] = [];
@@ -95,8 +102,11 @@ export async function startChaosProcess(options: ChaosProcessOptions): Promise<C
   async function read(): Promise<boolean> {
     try {
       const at = now();
+      readingSince = at;
       const response = await fetch(`http://127.0.0.1:${port}/metrics`, { signal: AbortSignal.timeout(5_000) });
       const text = await response.text();
+      readings.push([at, now() - at]);
+      if (readings.length > 50) readings.shift();
       // Short of CPU it is as good as frozen: answers wait to be read while deadlines pass.
       if (now() - at > STARVED_MS) frozen.push([at - STARVED_MS, now() + STARVED_MS]);
       if (response.ok) {
@@ -106,6 +116,8 @@ export async function startChaosProcess(options: ChaosProcessOptions): Promise<C
       return response.ok;
     } catch {
       return false;
+    } finally {
+      readingSince = Number.POSITIVE_INFINITY;
     }
   }
   let busy = false;
@@ -142,6 +154,10 @@ export async function startChaosProcess(options: ChaosProcessOptions): Promise<C
         .filter(([text]) => labels.every((label) => text.includes(label)))
         .reduce((sum, [, value]) => sum + value, 0),
     read,
+    lag() {
+      const recent = readings.filter(([at, ms]) => now() - at - ms < LAG_MS).map(([, ms]) => ms);
+      return Math.max(0, now() - readingSince, ...recent);
+    },
     async ready(ms = 20_000) {
       await eventually(`life ${number} is ready`, ms, async () => {
         if (code !== undefined) return `it ended with ${code}\n${words.slice(-2_000)}`;
@@ -171,6 +187,7 @@ export async function startChaosProcess(options: ChaosProcessOptions): Promise<C
     deposed: (from, to) => void unrecorded.push([from, to]),
     async stop(ms = 40_000) {
       await read();
+      stopping = now();
       child.kill("SIGTERM");
       const killer = setTimeout(() => child.kill("SIGKILL"), ms);
       const status = await exited;
@@ -184,7 +201,7 @@ export async function startChaosProcess(options: ChaosProcessOptions): Promise<C
       const field = (name: string) => Number(new RegExp(`${name}:\\s+(\\d+)`).exec(text)?.[1] ?? Number.NaN) / 1_024;
       return { rss: field("VmRSS"), anon: field("RssAnon") };
     },
-    life: () => ({ number, ended, inOrder, recordedUntil, unrecorded, readAt, frozen }),
+    life: () => ({ number, ended, inOrder, stopping, recordedUntil, unrecorded, readAt, frozen }),
     counted: () =>
       options.receivers.map((receiver) => {
         const mine = ([text]: readonly [string, number]) => text.includes(`receiver="${receiver}"`);

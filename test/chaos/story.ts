@@ -51,6 +51,8 @@ export interface Life {
   readonly ended: number;
   /** Told to end, and ended in good order; else it was killed. */
   readonly inOrder: boolean;
+  /** When it was told to; Infinity: never. From then on it may cut off what it has no more time for. */
+  readonly stopping: number;
   /** What was acknowledged before this is on record, and survives the process. */
   readonly recordedUntil: number;
   /** What was acknowledged then was never on record: it was cut off, and another went on from what was. */

@@ -2,7 +2,7 @@
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { cannotJump } from "./clock.ts";
-import { cannotMount, mountSmallDisk, type SmallDisk, tearTail } from "./disk.ts";
+import { cannotMount, mountSmallDisk, type SmallDisk, tearTail, walSize } from "./disk.ts";
 import { MOODS } from "./far-end.ts";
 import type { Verdict } from "./oracle.ts";
 import type { Setup } from "./setups.ts";
@@ -165,11 +165,13 @@ const STEPS: readonly Step[] = [
     weight: 1,
     when: hasJournal,
     async run(place, instance) {
+      const state = join(instance.folder, "state");
       instance.unrecorded(true);
+      const from = walSize(state);
       await Bun.sleep(place.world.random.int(200, 1_000));
       place.kills++;
       await instance.kill();
-      tearTail(join(instance.folder, "state"), place.world.random.next());
+      tearTail(state, from, place.world.random.next());
       instance.unrecorded(false);
       await instance.start();
     },

@@ -101,14 +101,6 @@ export interface World extends AsyncDisposable {
 const KEPT_STATES = 50;
 const PULSE_MS = 10;
 const CATCH_UP_MS = 500;
-const SAMPLE_MS = 100;
-/** What was told longer ago than this before a watch broke has been heard. */
-const HEARD_MS = 300;
-
-interface Sample {
-  readonly at: number;
-  readonly version: number;
-}
 
 export async function createWorld(options: WorldOptions): Promise<World> {
   if (!existsSync(EXECUTABLE)) throw new Error(`no executable at ${EXECUTABLE}: bun run build`);
@@ -124,7 +116,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   const ends = await Promise.all(
     plans.map((plan) => openFarEnd({ ...plan, timeoutMs, now, earliest: pulse.earliest })),
   );
-  const instances = new Map<string, Instance & { close(): Promise<void>; heard(): boolean }>();
+  const instances = new Map<string, Instance & { close(): Promise<void> }>();
   const processes: ChaosProcess[] = [];
   const states: State[] = [];
   const removals: Removal[] = [];
@@ -132,26 +124,23 @@ export async function createWorld(options: WorldOptions): Promise<World> {
 
   // What was told ------------------------------------------------------------------------------------------------
 
-  /** Versions that were told to a Petrel that listened, where one did; runs of samples that ended are closed. */
-  let runs: Sample[][] = [[]];
-  let muted = false;
   let lostSince: number | undefined;
-  const sampler = setInterval(() => {
-    const healthy = !muted && api.watches > 0 && [...instances.values()].some((one) => one.heard());
-    const last = runs.at(-1);
-    if (healthy) last?.push({ at: now(), version: api.version });
-    else if (last && last.length > 0) runs.push([]);
-    if (runs.length > 100) runs = runs.slice(-50);
-  }, SAMPLE_MS);
 
+  /**
+   * Up to here everything is known to have been heard, and recorded where there is a record: an event that was sent to
+   * any receiver was heard before, and all that a watch told before it.
+   */
   function heardUntil(): number {
-    for (const run of [...runs].reverse()) {
-      const end = run.at(-1)?.at ?? 0;
-      const sure = run.findLast(({ at }) => at <= end - HEARD_MS);
-      if (sure) return Math.min(sure.version, lostSince ?? Number.POSITIVE_INFINITY);
+    let version = 0;
+    const before = now() - (setup.recordMs ?? 0) - lag();
+    for (const end of ends) {
+      const sent = end.attempts.findLast((attempt) => attempt.begun < before);
+      for (const id of sent?.ids ?? []) version = Math.max(version, Number(id.slice(id.lastIndexOf(".") + 1)));
     }
-    return 0;
+    return Math.min(version, lostSince ?? Number.POSITIVE_INFINITY);
   }
+
+  const lag = (): number => Math.max(0, ...processes.slice(-2).map((one) => one.lag()));
 
   /** The list stands in for what its process has not heard; without a log on record that is all before the process. */
   function listed(): void {
@@ -165,9 +154,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       pagesToExpire--;
       return expiredContinue("");
     }
-    if (query.watch !== undefined) {
-      if (Number(query.timeoutSeconds ?? 0) > 60) muted = false;
-    } else if (query.limit !== "1" && query.continue === undefined) listed();
+    if (query.watch === undefined && query.limit !== "1" && query.continue === undefined) listed();
     return undefined;
   });
 
@@ -224,7 +211,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
 
   // Instances ----------------------------------------------------------------------------------------------------
 
-  async function openInstance(name: string): Promise<Instance & { close(): Promise<void>; heard(): boolean }> {
+  async function openInstance(name: string): Promise<Instance & { close(): Promise<void> }> {
     const own = join(folder, name);
     mkdirSync(own);
     const link = await openLink(Number(new URL(api.url).port));
@@ -233,7 +220,9 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     let current: ChaosProcess | undefined;
     let changes: Record<string, unknown> = {};
     let unrecordedSince: number | undefined;
-    let upright = true;
+    /** When the API server could not be reached any more, and could again. */
+    let downSince = Number.POSITIVE_INFINITY;
+    let upSince = Number.NEGATIVE_INFINITY;
 
     const config = (life: number): Record<string, unknown> => ({
       logLevel: "info",
@@ -250,7 +239,11 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     const write = (): void => writeFileSync(file, JSON.stringify(config(processes.length), null, 2));
     const recordedUntil = (): number => {
       if (setup.recordMs === undefined) return 0;
-      return Math.min(now(), unrecordedSince ?? Number.POSITIVE_INFINITY) - setup.recordMs;
+      // Where the API server has the record, nothing got there while it could not be reached, and for a while after that.
+      const away = !setup.keepsLog && now() - upSince < 2 * setup.recordMs ? downSince : Number.POSITIVE_INFINITY;
+      return (
+        Math.min(now(), away, unrecordedSince ?? Number.POSITIVE_INFINITY) - setup.recordMs - (current?.lag() ?? 0)
+      );
     };
     const the = (): ChaosProcess => {
       if (!current) throw new Error(`${name} was never started`);
@@ -262,16 +255,9 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       link: {
         ...link,
         up(on) {
-          upright = on;
+          if (on) upSince = now();
+          else if (now() - upSince > (setup.recordMs ?? 0)) downSince = now();
           link.up(on);
-        },
-        partition(on) {
-          upright = !on;
-          link.partition(on);
-        },
-        freeze() {
-          muted = true;
-          link.freeze();
         },
       },
       get process() {
@@ -280,7 +266,6 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       get running() {
         return current?.running === true;
       },
-      heard: () => current?.running === true && upright,
       async start({ wait = true } = {}) {
         const number = processes.length + 1;
         current = await startProcess(number);
@@ -381,10 +366,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     get written() {
       return states.length;
     },
-    mute() {
-      muted = true;
-      api.freeze();
-    },
+    mute: () => api.freeze(),
     expireWatches() {
       api.garbage(`${JSON.stringify({ type: "ERROR", object: statusBody(expiredWatch) })}\n`);
     },
@@ -412,7 +394,6 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     story,
     verdict: () => judge(story()),
     async [Symbol.asyncDispose]() {
-      clearInterval(sampler);
       pulse.stop();
       for (const timer of loads) clearInterval(timer);
       for (const one of instances.values()) await one.close();
