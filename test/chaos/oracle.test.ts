@@ -33,6 +33,7 @@ const life = (number: number, changes: Partial<Life> = {}): Life => ({
   stopping: Number.POSITIVE_INFINITY,
   recordedUntil: Number.POSITIVE_INFINITY,
   readAt: Number.POSITIVE_INFINITY,
+  cutOff: [],
   unrecorded: [],
   frozen: [],
   ...changes,
@@ -64,6 +65,8 @@ const faults = (changes: Partial<Story>): string => judge(story(changes)).faults
 
 const killedAt = (at: number, changes: Partial<Life> = {}): Life =>
   life(1, { ended: at, inOrder: false, recordedUntil: at - 100, readAt: at - 200, ...changes });
+
+const hurried = (receiver: string): Life => life(1, { stopping: 900, ended: 2_000, cutOff: [receiver] });
 
 const cutOff = (from: number, to: number): Life => life(1, { unrecorded: [[from, to]] });
 
@@ -198,6 +201,8 @@ describe("a repeat needs a reason", () => {
       UNCOUNTED,
     ],
     ["cut off, and another went on", { attempts: twice({}, second), lives: [cutOff(900, 2_000), life(2)] }, ""],
+    ["no more time for its answer", { attempts: twice({}, second), lives: [hurried("r"), life(2)] }, ""],
+    ["no more time for another's", { attempts: twice({}, second), lives: [hurried("q"), life(2)] }, NONE],
     ["cut off later", { attempts: twice({}, second), lives: [cutOff(2_000, 3_000), life(2)] }, NONE],
     ["cut off, but it sends again itself", { attempts: twice({}), lives: [cutOff(900, 2_000)] }, NONE],
     ["killed at once", { attempts: twice({}, second), lives: [killedAt(1_050), life(2)] }, ""],

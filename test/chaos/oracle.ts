@@ -148,6 +148,7 @@ function explain(
   if (earlier.life !== later.life && later.begun > earlier.begun) {
     // In flight when the process ended, or acknowledged and not on record.
     if (!earlier.answered && earlier.ended >= Math.min(life.stopping, life.ended - ON_ITS_WAY_MS)) return "ended";
+    if (life.cutOff.includes(earlier.receiver) && earlier.ended >= life.stopping) return "ended";
     if (!life.inOrder && earlier.ended >= life.recordedUntil) return "ended";
     if (life.unrecorded.some(([from, to]) => earlier.ended >= from && earlier.begun <= to)) return "ended";
   }

@@ -52,6 +52,8 @@ export interface ChaosProcessOptions {
   now(): number;
 }
 
+/** Without a journal or a checkpoint that is all of the line. */
+const NOT_DELIVERED = "stopped with events not delivered";
 const READ_EVERY_MS = 200;
 const STARVED_MS = 400;
 const LAG_MS = 3_000;
@@ -138,6 +140,11 @@ export async function startChaosProcess(options: ChaosProcessOptions): Promise<C
     return found;
   }
 
+  const left = (receiver: string): number => {
+    const said = log.find((line) => String(line.message).startsWith(NOT_DELIVERED) && line.receiver === receiver);
+    return typeof said?.events === "number" ? said.events : 0;
+  };
+
   return {
     number,
     pid: child.pid,
@@ -201,7 +208,17 @@ export async function startChaosProcess(options: ChaosProcessOptions): Promise<C
       const field = (name: string) => Number(new RegExp(`${name}:\\s+(\\d+)`).exec(text)?.[1] ?? Number.NaN) / 1_024;
       return { rss: field("VmRSS"), anon: field("RssAnon") };
     },
-    life: () => ({ number, ended, inOrder, stopping, recordedUntil, unrecorded, readAt, frozen }),
+    life: () => ({
+      number,
+      ended,
+      inOrder,
+      stopping,
+      cutOff: options.receivers.filter((name) => left(name) > 0),
+      recordedUntil,
+      unrecorded,
+      readAt,
+      frozen,
+    }),
     counted: () =>
       options.receivers.map((receiver) => {
         const mine = ([text]: readonly [string, number]) => text.includes(`receiver="${receiver}"`);
@@ -211,10 +228,8 @@ export async function startChaosProcess(options: ChaosProcessOptions): Promise<C
           dropped[reason] = (dropped[reason] ?? 0) + one[1];
         }
         // Counted after the last look at the metrics, and told in the log.
-        const left = log.find(
-          (line) => line.message === "stopped with events not delivered" && line.receiver === receiver,
-        );
-        if (typeof left?.events === "number") dropped.shutdown = Math.max(dropped.shutdown ?? 0, left.events);
+        const gone = log.some((line) => line.message === NOT_DELIVERED && line.receiver === receiver);
+        if (gone) dropped.shutdown = Math.max(dropped.shutdown ?? 0, left(receiver));
         const ambiguous = series("petrel_events_ambiguous_total").filter(mine);
         return { life: number, receiver, dropped, ambiguous: ambiguous.reduce((sum, [, value]) => sum + value, 0) };
       }),

@@ -53,6 +53,8 @@ export interface Life {
   readonly inOrder: boolean;
   /** When it was told to; Infinity: never. From then on it may cut off what it has no more time for. */
   readonly stopping: number;
+  /** Receivers of which it said that it had no more time for what was under way. */
+  readonly cutOff: readonly string[];
   /** What was acknowledged before this is on record, and survives the process. */
   readonly recordedUntil: number;
   /** What was acknowledged then was never on record: it was cut off, and another went on from what was. */

@@ -276,7 +276,9 @@ export async function walk(options: WalkOptions): Promise<Walked> {
     const step = pick(world.random.next() * weights, possible);
     const instance = world.random.pick(instances);
     if (!step) continue;
-    steps.push(`${((world.now() - begun) / 1_000).toFixed(1)} ${step.name} (${instance.name})`);
+    steps.push(
+      `${((world.now() - begun) / 1_000).toFixed(1)} ${step.name} (${instance.name}), at version ${world.api.version}`,
+    );
     await step.run(place, instance);
     await Bun.sleep(world.random.int(0, 700));
   }
@@ -288,5 +290,7 @@ export async function walk(options: WalkOptions): Promise<Walked> {
   for (const instance of instances) place.codes.push(await instance.stop());
   const log = instances.map(({ process }) => process.stderr().slice(-4_000)).join("\n");
   const { kills, codes } = place;
+  const gaps = world.story().gaps.map(({ from, to }) => `a list stands in for ${from}–${to}`);
+  steps.push(...gaps);
   return { verdict: world.verdict(), steps, written: world.written, settled, kills, codes, log };
 }

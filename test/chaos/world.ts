@@ -132,9 +132,10 @@ export async function createWorld(options: WorldOptions): Promise<World> {
    */
   function heardUntil(): number {
     let version = 0;
-    const before = now() - (setup.recordMs ?? 0) - lag();
+    const recorded = now() - (setup.recordMs ?? 0) - lag();
+    const until = new Map(processes.map((one) => [one.number, Math.min(recorded, one.life().recordedUntil)]));
     for (const end of ends) {
-      const sent = end.attempts.findLast((attempt) => attempt.begun < before);
+      const sent = end.attempts.findLast((attempt) => attempt.begun < (until.get(attempt.life) ?? 0));
       for (const id of sent?.ids ?? []) version = Math.max(version, Number(id.slice(id.lastIndexOf(".") + 1)));
     }
     return Math.min(version, lostSince ?? Number.POSITIVE_INFINITY);
