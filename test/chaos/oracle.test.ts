@@ -142,6 +142,16 @@ describe("order per object", () => {
     const again = [sent(60, [1], { life: 2 }), sent(80, [2], { life: 2 }), sent(99, [3], { life: 2 })];
     expect(faults({ states, lives, attempts: [sent(0, [1]), sent(20, [2]), ...again] })).toBe("");
   });
+  test("a state from before what no record knew of, after a kill: it goes on from the record", () => {
+    const lives = [killedAt(45), life(2)];
+    const attempts = [sent(30, [2]), sent(60, [1], { life: 2 }), sent(80, [2, 3], { life: 2 })];
+    expect(faults({ states, lives, attempts })).toBe("");
+  });
+  test("a state from before what was on record, after a kill", () => {
+    const lives = [killedAt(900), life(2)];
+    const attempts = [sent(30, [2]), sent(960, [1], { life: 2 }), sent(980, [3], { life: 2 })];
+    expect(faults({ states, lives, attempts })).toContain("e1.1 came after e2.2");
+  });
   test("the next one is sent before the first is answered", () => {
     const slow = sent(0, [1], { ended: 500 });
     expect(faults({ states, attempts: [slow, sent(100, [2, 3])] })).toContain(

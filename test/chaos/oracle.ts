@@ -92,7 +92,10 @@ function judgeReceiver(story: Story, receiver: string, owed: readonly State[]): 
       before.set(id, attempt);
       if (!earlier) {
         const last = newest.get(state.object);
-        if (last && last.version > state.version) disorder.push(`${id} came after ${last.id} of its object`);
+        const lastAttempt = last && before.get(last.id);
+        // Of what was never recorded nobody who goes on from the record can know.
+        if (lastAttempt && unrecorded(lastAttempt, attempt, lives)) newest.set(state.object, state);
+        else if (last && last.version > state.version) disorder.push(`${id} came after ${last.id} of its object`);
         else newest.set(state.object, state);
         continue;
       }
@@ -149,12 +152,19 @@ function explain(
     // In flight when the process ended, or acknowledged and not on record.
     if (!earlier.answered && earlier.ended >= Math.min(life.stopping, life.ended - ON_ITS_WAY_MS)) return "ended";
     if (life.cutOff.includes(earlier.receiver) && earlier.ended >= life.stopping) return "ended";
-    if (!life.inOrder && earlier.ended >= life.recordedUntil) return "ended";
-    if (life.unrecorded.some(([from, to]) => earlier.ended >= from && earlier.begun <= to)) return "ended";
+    if (unrecorded(earlier, later, lives)) return "ended";
   }
   const cutOff = life.frozen.some(([from, to]) => earlier.earliest <= to && earlier.ended + ON_ITS_WAY_MS >= from);
   if (sure && !cutOff) return undefined;
   return Math.min(earlier.earliest + timeoutMs, earlier.ended) >= life.readAt ? "unseen" : "ambiguous";
+}
+
+/** The first one's answer never reached the record that the process of the second one went on from. */
+function unrecorded(earlier: Attempt, later: Attempt, lives: ReadonlyMap<number, Life>): boolean {
+  const life = lives.get(earlier.life);
+  if (!life || earlier.life === later.life || later.begun <= earlier.begun) return false;
+  if (!life.inOrder && earlier.ended >= life.recordedUntil) return true;
+  return life.unrecorded.some(([from, to]) => earlier.ended >= from && earlier.begun <= to);
 }
 
 /** Events of one object that were on their way at once. */

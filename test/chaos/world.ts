@@ -237,7 +237,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       // Undefined: as if it had never been changed.
       ...Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined)),
     });
-    const write = (): void => writeFileSync(file, JSON.stringify(config(processes.length), null, 2));
+    const write = (): void => writeFileSync(file, JSON.stringify(config(current?.number ?? 0), null, 2));
     const recordedUntil = (): number => {
       if (setup.recordMs === undefined) return 0;
       // Where the API server has the record, nothing got there while it could not be reached, and for a while after that.
