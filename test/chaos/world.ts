@@ -375,7 +375,12 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       pagesToExpire = count;
     },
     duplicate(count) {
-      for (const item of newestStored.slice(-count)) api.garbage(line("MODIFIED", item, ""));
+      // No server tells what was superseded before it could be told.
+      const told = newestStored.filter(({ event, version }) => {
+        const id = `${event.metadata.uid}.${version}`;
+        return ends.some((end) => end.kept.has(id));
+      });
+      for (const item of told.slice(-count)) api.garbage(line("MODIFIED", item, ""));
     },
     jump(seconds) {
       if (!clock) throw new Error("this world's clock is the machine's");
