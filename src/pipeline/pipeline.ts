@@ -23,7 +23,7 @@ import { createLog, type Entry, OWN_WATCH } from "./log.ts";
 import { createLookups, type Found, type Lookup } from "./lookups.ts";
 import { createPlaces } from "./places.ts";
 import type { Checkpoint, Position } from "./positions.ts";
-import { createPosting, isPosted, type Posted, parseEntry } from "./posting.ts";
+import { createPosting, isPosted, type Posted, type Prepared, parseEntry } from "./posting.ts";
 import { createPressure } from "./pressure.ts";
 import {
   createReceiver,
@@ -113,9 +113,11 @@ export interface Pipeline {
   ): void;
   /**
    * Takes events that no watch told, all of them or none; one whose id came before is passed over. Returns their ids;
-   * undefined when they are more than the buffer can hold. Throws NotAnEvent.
+   * undefined when they are more than the buffer can hold.
    */
-  post(watch: number, events: readonly Posted[]): readonly string[] | undefined;
+  post(watch: number, events: readonly Prepared[]): readonly string[] | undefined;
+  /** The slow part of {@link post}, for one event at a time. Throws NotAnEvent. */
+  prepare(posted: Posted): Prepared;
   /** Everything of this watch up to here has come in. */
   reached(watch: number, version: number): void;
   /** The API server of this watch has another history now: positions in the old one mean nothing. */
@@ -576,6 +578,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       tookIn(bytes.length, change === "listed");
     },
     post: posting.post,
+    prepare: posting.prepare,
     reached(watch, version) {
       if (places.reach(watch, version)) keeper?.changed();
     },

@@ -19,6 +19,12 @@ export interface Posted {
   readonly modified: boolean;
 }
 
+/** The same, ready to be taken. */
+export interface Prepared {
+  readonly event: Event;
+  readonly bytes: Uint8Array;
+}
+
 /** Keys of sources that are no watches: those of watches are paths. */
 const KEYS: ReadonlySet<string> = new Set(["http", "stdin", "file"] satisfies Source[]);
 
@@ -66,8 +72,10 @@ export interface PostingHost {
 }
 
 export interface Posting {
+  /** As {@link import("./pipeline.ts").Pipeline.prepare}. */
+  prepare(posted: Posted): Prepared;
   /** As {@link import("./pipeline.ts").Pipeline.post}. */
-  post(watch: number, events: readonly Posted[]): readonly string[] | undefined;
+  post(watch: number, events: readonly Prepared[]): readonly string[] | undefined;
   forget(): void;
 }
 
@@ -93,13 +101,13 @@ export function createPosting(host: PostingHost): Posting {
   }
 
   return {
-    post(watch, events) {
+    prepare: (posted) => ({
+      event: normalisePosted(posted.input, posted.id, host.config(), posted.modified),
+      bytes: formatEntry(posted),
+    }),
+    post(watch, taken) {
       const config = host.config();
       const now = host.now();
-      const taken = events.map((posted) => ({
-        event: normalisePosted(posted.input, posted.id, config, posted.modified),
-        bytes: formatEntry(posted),
-      }));
       const size = taken.reduce((sum, { bytes }) => sum + bytes.length, 0);
       if (taken.length > config.buffer.events || size > config.buffer.bytes) return undefined;
       for (const { event, bytes } of taken) {

@@ -3,12 +3,14 @@ import { readFileSync } from "node:fs";
 import type { HttpSourceConfig } from "../config/types.ts";
 import { listenError, parseAddress } from "../listen.ts";
 import type { Logger } from "../logger.ts";
+import { tookIn } from "../memory.ts";
 import type { Cell, Metrics } from "../metrics.ts";
 import { NotAnEvent } from "../normalise.ts";
 import type { Pipeline } from "../pipeline/pipeline.ts";
+import type { Prepared } from "../pipeline/posting.ts";
 import type { Secret } from "../sink.ts";
 import { problemResponse, REFUSALS, Refused } from "./problem.ts";
-import { createAllowance, readBody } from "./read-body.ts";
+import { createAllowance, readBody, SMALL } from "./read-body.ts";
 import { readPosted } from "./read-posted.ts";
 
 export interface HttpSource {
@@ -22,7 +24,7 @@ export interface HttpSourceOptions {
   readonly config: HttpSourceConfig;
   /** Of the config, read anew with each request. */
   readonly token: Secret | undefined;
-  readonly pipeline: Pick<Pipeline, "watch" | "post" | "committed" | "room">;
+  readonly pipeline: Pick<Pipeline, "watch" | "prepare" | "post" | "committed" | "room">;
   /** Whether what is posted would be delivered by this process. */
   leads(): boolean;
   readonly logger: Logger;
@@ -36,21 +38,29 @@ const BRIDGE_PATH = "/api/kubernetes/events/forward";
 const PATHS: ReadonlySet<string> = new Set(["/events", BRIDGE_PATH]);
 const METHODS = "POST, OPTIONS";
 const BODY_TIMEOUT_MS = 30_000;
-/** Seconds without a byte after which a connection is closed. */
-const IDLE_SECONDS = 30;
-/** What bodies under way may take together, in bytes; one alone may be larger. */
-const ALL_BODIES = 16 * 1024 * 1024;
+/** Seconds without a byte after which a connection is closed: later than a body that is late, which gets an answer. */
+const IDLE_SECONDS = 45;
+/** What bodies under way may take together, in bytes; or twice the largest, packed and unpacked. */
+const ALL_BODIES = 8 * 1024 * 1024;
+/** What is garbage after a body, by its size: text, parsed data, and events, before the engine sees a reason to collect it. */
+const GARBAGE = 8;
+/** Events that are looked at at a time. */
+const SLICE = 100;
 
 /** @throws Error when the port or the certificate cannot be used. */
 export function startHttpSource(options: HttpSourceOptions): HttpSource {
   const { config, pipeline, logger, metrics } = options;
   const { hostname, port } = parseAddress(config.address, "http.address");
   const limits = { maxBody: config.maxBody, timeoutMs: options.bodyTimeoutMs ?? BODY_TIMEOUT_MS };
-  const allowance = createAllowance(Math.max(ALL_BODIES, 2 * config.maxBody));
+  const allowances = {
+    small: createAllowance(ALL_BODIES),
+    large: createAllowance(Math.max(ALL_BODIES, 2 * config.maxBody)),
+  };
   const watch = pipeline.watch("http");
   const end = new AbortController();
   let refusing = false;
   let crowd: Promise<void> | undefined;
+  let turn: Promise<unknown> = Promise.resolve();
   const counted = (status: number): Cell =>
     metrics.counter("petrel_posts_total", "Requests to the port of the source http, by the status of the answer.", {
       status: String(status),
@@ -98,19 +108,42 @@ export function startHttpSource(options: HttpSourceOptions): HttpSource {
     return new Refused(503, { detail: "another petrel delivers at this moment" }, { "retry-after": "5" });
   }
 
-  async function take(request: Request, path: string): Promise<Response> {
+  /** Large bodies one after the other, so that what they take is taken once. */
+  function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const mine = turn.then(work);
+    turn = mine.catch(() => {});
+    return mine;
+  }
+
+  function expectRoom(): void {
     const away = unavailable();
     if (away) throw away;
-    if (crowded()) {
-      throw new Refused(429, { detail: "receivers are behind with what was posted before" }, { "retry-after": "1" });
+    if (!crowded()) return;
+    throw new Refused(429, { detail: "receivers are behind with what was posted before" }, { "retry-after": "1" });
+  }
+
+  async function put(request: Request, path: string, body: Uint8Array): Promise<readonly string[] | undefined> {
+    const events = [...readPosted(request.headers, body, { anyType: path === BRIDGE_PATH })].reverse();
+    const prepared: Prepared[] = [];
+    // What is prepared is let go as it came.
+    for (let one = events.pop(); one; one = events.pop()) {
+      prepared.push(pipeline.prepare(one));
+      // Watches are to be read meanwhile.
+      if (prepared.length % SLICE === 0) await new Promise((resolve) => setImmediate(resolve));
     }
-    const body = await readBody(request, limits, allowance);
+    // It may have been long since it was asked.
+    expectRoom();
+    return pipeline.post(watch, prepared);
+  }
+
+  async function take(request: Request, path: string): Promise<Response> {
+    expectRoom();
+    const body = await readBody(request, limits, allowances);
     try {
-      const events = readPosted(request.headers, body.bytes, { anyType: path === BRIDGE_PATH });
-      // It may have been long since it was asked.
-      const gone = unavailable();
-      if (gone) throw gone;
-      const ids = pipeline.post(watch, events);
+      const { bytes } = body;
+      const small = bytes.length <= SMALL;
+      const ids = await (small ? put(request, path, bytes) : inTurn(() => put(request, path, bytes)));
+      if (!small) tookIn(GARBAGE * bytes.length);
       if (ids === undefined) {
         throw new Refused(413, { detail: "it is more than the buffer holds; post fewer events at once" });
       }

@@ -10,6 +10,16 @@ export interface BodyLimits {
 }
 
 /** What all bodies that are being read may take, in bytes. */
+export interface Allowances {
+  /** Of bodies of at most {@link SMALL} bytes: what has come of them counts, so that who sends slowly keeps nobody out. */
+  readonly small: Allowance;
+  /** Of others: what was said counts, because by the time it has come it is too late. */
+  readonly large: Allowance;
+}
+
+/** Bytes of a body that need not wait for its turn. */
+export const SMALL = 64 * 1024;
+
 export interface Allowance {
   /** False: it is not there now. */
   take(bytes: number): boolean;
@@ -20,8 +30,7 @@ export function createAllowance(bytes: number): Allowance {
   let left = bytes;
   return {
     take(wanted) {
-      // One alone may have all of it, and more: it has bounds of its own.
-      if (wanted > left && left < bytes) return false;
+      if (wanted > left) return false;
       left -= wanted;
       return true;
     },
@@ -38,7 +47,7 @@ export interface Body {
 }
 
 /** @throws Refused */
-export async function readBody(request: Request, limits: BodyLimits, allowance: Allowance): Promise<Body> {
+export async function readBody(request: Request, limits: BodyLimits, allowances: Allowances): Promise<Body> {
   const coding = (request.headers.get("content-encoding") ?? "identity").trim().toLowerCase();
   const gzip = coding === "gzip" || coding === "x-gzip";
   if (!gzip && coding !== "identity" && coding !== "") {
@@ -48,6 +57,10 @@ export async function readBody(request: Request, limits: BodyLimits, allowance: 
       { "accept-encoding": "gzip" },
     );
   }
+  const length = request.headers.get("content-length");
+  const declared = length === null ? limits.maxBody : Number(length);
+  const large = gzip || declared > SMALL;
+  const allowance = large ? allowances.large : allowances.small;
   let held = 0;
   const hold = (bytes: number): void => {
     if (!allowance.take(bytes)) {
@@ -64,14 +77,12 @@ export async function readBody(request: Request, limits: BodyLimits, allowance: 
     held = 0;
   };
   try {
-    const declared = Number(request.headers.get("content-length") ?? 0);
     if (declared > limits.maxBody) throw tooLarge(limits);
-    hold(declared);
+    // It is there twice, as bytes and as text; what it unpacks to is not known before.
+    if (large) hold(declared + (gzip ? limits.maxBody : declared));
     const packed = await collect(request, limits, (size) => size > held && hold(size - held));
     if (!gzip) return { bytes: packed, done };
-    const bytes = unpack(packed, limits);
-    hold(bytes.length);
-    return { bytes, done };
+    return { bytes: unpack(packed, limits), done };
   } catch (error) {
     done();
     throw error;

@@ -10,7 +10,7 @@ import { unpack } from "./read-posted.ts";
 export interface StreamSourceOptions {
   readonly name: "stdin" | "file";
   open(): AsyncIterable<Uint8Array>;
-  readonly pipeline: Pick<Pipeline, "watch" | "post" | "committed" | "room">;
+  readonly pipeline: Pick<Pipeline, "watch" | "prepare" | "post" | "committed" | "room">;
   readonly malformed: Cell;
   readonly logger: Logger;
   readonly signal: AbortSignal;
@@ -62,7 +62,7 @@ export async function readStream(options: StreamSourceOptions): Promise<void> {
 
   function post(line: number, input: unknown, modified: boolean): boolean {
     try {
-      return pipeline.post(watch, [{ input, id: undefined, modified }]) !== undefined;
+      return pipeline.post(watch, [pipeline.prepare({ input, id: undefined, modified })]) !== undefined;
     } catch (error) {
       if (!(error instanceof NotAnEvent)) throw error;
       odd(line, error.message);

@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { gzipSync } from "node:zlib";
 import { createLogger } from "../../src/logger.ts";
 import { createMetrics } from "../../src/metrics.ts";
+import { normalisePosted } from "../../src/normalise.ts";
 import type { Posted } from "../../src/pipeline/posting.ts";
 import { type HttpSource, type HttpSourceOptions, startHttpSource } from "../../src/sources/http.ts";
 import { cloudEvent, core, HTTP, newer } from "./posted.ts";
@@ -18,6 +19,7 @@ function openDoor(
   changes: Partial<HttpSourceOptions> & { readonly pipe?: Partial<HttpSourceOptions["pipeline"]> } = {},
 ): Door {
   const taken: (readonly Posted[])[] = [];
+  const waiting: Posted[] = [];
   const log: string[] = [];
   const { pipe, ...options } = changes;
   const source = startHttpSource({
@@ -29,7 +31,12 @@ function openDoor(
     ...options,
     pipeline: {
       watch: () => 0,
-      post(_, events) {
+      prepare(posted) {
+        waiting.push(posted);
+        return { event: normalisePosted(posted.input, posted.id, {}), bytes: new Uint8Array() };
+      },
+      post() {
+        const events = waiting.splice(0);
         taken.push(events);
         return events.map(({ id }, index) => id ?? `#${index}`);
       },
