@@ -114,20 +114,23 @@ export function createKeeper(options: KeeperOptions): Keeper {
     }
   }
 
-  function changedProgress(all: boolean): { progress: JournalProgress[]; low: number } {
+  function changedProgress(all: boolean) {
     const progress: JournalProgress[] = [];
+    const marks: [receiver: string, cursor: number, open: number][] = [];
     let low = options.log().head;
     for (const receiver of options.receivers()) {
       low = Math.min(low, receiver.low());
-      const now = receiver.progress();
+      const { cursor, open } = receiver.mark();
       const last = wrote.get(receiver.name);
       // Below a cursor that stands still the open entries only become fewer.
-      if (!all && last && last[0] === now.cursor && last[1] === now.open.length) continue;
+      if (!all && last && last[0] === cursor && last[1] === open) continue;
+      marks.push([receiver.name, cursor, open]);
+      const now = receiver.progress();
       const passed = new Map<number, number>();
       now.passed.forEach((version, watch) => void (version >= 0 && passed.set(sourceFor(watch), version)));
       progress.push({ name: receiver.name, cursor: now.cursor, open: now.open, passed });
     }
-    return { progress, low };
+    return { progress, marks, low };
   }
 
   function commit(): boolean {
@@ -135,7 +138,7 @@ export function createKeeper(options: KeeperOptions): Keeper {
     const log = options.log();
     // A journal that was replaced has forgotten what it was told.
     const anew = journal.restored !== instance;
-    const { progress, low } = changedProgress(anew);
+    const { progress, marks, low } = changedProgress(anew);
     const moved: (readonly [number, number])[] = [];
     reached.forEach((version, watch) => {
       if (anew || !Object.is(version, wroteReached[watch])) moved.push([sourceFor(watch), version]);
@@ -163,7 +166,7 @@ export function createKeeper(options: KeeperOptions): Keeper {
     if (safe) {
       instance = journal.restored;
       written = head;
-      for (const { name, cursor, open } of progress) wrote.set(name, [cursor, open.length]);
+      for (const [name, cursor, open] of marks) wrote.set(name, [cursor, open]);
       wroteReached = [...reached];
       foundLater = [];
       ids = [];

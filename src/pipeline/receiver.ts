@@ -108,6 +108,8 @@ export interface Receiver {
   /** As {@link ReceiverStatus.backlog}. */
   readonly backlog: number;
   progress(): Progress;
+  /** Changes with {@link progress}, and costs nothing. */
+  mark(): { readonly cursor: number; readonly open: number };
   /** Something may be ready: cheap, may be called once per event. */
   wake(): void;
   /** Delivers nothing from now on, and aborts what is under way, to be delivered again; until {@link resume}. */
@@ -134,7 +136,8 @@ export interface Receiver {
   stuck(now: number): number;
   /**
    * Ends attempts under way and timers, within seconds. Returns how many events were routed here and not delivered:
-   * dropped by `shutdown`, unless they are kept for the next start.
+   * dropped by `shutdown`. If they are kept for the next start instead, nobody looks which of the entries that were not
+   * read are for this receiver: then it is how many may be.
    */
   stop(kept?: boolean): Promise<number>;
   /** The positions of this watch, of all that is in the log so far, mean nothing any more. */
@@ -143,6 +146,8 @@ export interface Receiver {
 
 /** Objects, and events, that may wait for a retry before the receiver itself waits. */
 const MAX_HELD = 1_000;
+/** Entries that wait for an earlier one of their object; then the receiver itself waits. */
+const MAX_PARKED = 10_000;
 /** Failures in a row after which the destination is probed instead of tried with every event. */
 const PATIENCE = 5;
 /** Entries read at once, for this receiver or not. */
@@ -331,7 +336,7 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
       }
       const parked = order.peek();
       const seq = parked ?? redo[0] ?? cursor;
-      if (seq === log.head) break;
+      if (seq === log.head || (parked === undefined && order.entries >= MAX_PARKED)) break;
       if (log.gone(seq)) {
         if (!host.pushedOut(seq)) meters.dropped.unreadable.value++;
         if (parked === undefined) pass(seq);
@@ -417,7 +422,10 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
         answered(group);
       }
       if (group.done) group.done(error === undefined ? undefined : stopping());
-      else if (error !== undefined) cutOff += group.events.length;
+      else if (error !== undefined) {
+        meters.ambiguous.value += group.events.length;
+        cutOff += group.events.length;
+      }
       if (group.next) cutOff += sizeOf(group.next);
       return;
     }
@@ -626,14 +634,27 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
     return Math.min(unread, lanes.group()?.seqs[0] ?? unread);
   }
 
+  /** Entries below the cursor that are not done with; what is sent twice counts so. */
+  function openCount(): number {
+    return redo.length + (tracked ? order.entries : (lanes.group()?.seqs.length ?? 0));
+  }
+
   function backlog(): number {
-    return log.head - cursor + redo.length + (tracked ? order.entries : (lanes.group()?.seqs.length ?? 0));
+    return log.head - cursor + openCount();
   }
 
   function progress(): Progress {
     const open = new Set(tracked ? order.seqs() : (lanes.group()?.seqs ?? []));
     for (const seq of redo) open.add(seq);
     return { cursor, open: [...open].sort((a, b) => a - b), passed };
+  }
+
+  /** Begins nothing any more. What is under way and then cut off is not done with, whoever asks for the progress. */
+  function halt(): void {
+    stopped = true;
+    if (timer !== undefined) clearTimeout(timer);
+    const underWay = lanes.group();
+    if (!tracked && underWay) track(underWay);
   }
 
   /** Events that were neither attempted to the end nor dropped, but for those under way. */
@@ -650,6 +671,7 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
     name: settings.name,
     low,
     progress,
+    mark: () => ({ cursor, open: openCount() }),
     pause() {
       if (paused || stopped) return;
       paused = true;
@@ -685,11 +707,11 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
           };
         });
       }
-      stopped = true;
-      if (timer !== undefined) clearTimeout(timer);
+      halt();
       for (const group of waiting) group.done?.(stopping());
-      const end = progress();
       await lanes.stop();
+      // What was taken at the last moment is done with.
+      const end = progress();
       await disposed();
       return end;
     },
@@ -729,12 +751,8 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
     },
     async stop(kept = false) {
       if (stopped) return 0;
-      stopped = true;
-      if (timer !== undefined) clearTimeout(timer);
-      // What is cut off now is not done with, whoever asks for the progress afterwards.
-      const underWay = lanes.group();
-      if (!tracked && underWay) track(underWay);
-      let undelivered = left();
+      halt();
+      let undelivered = kept ? backlog() - lanes.groups().reduce((sum, group) => sum + group.seqs.length, 0) : left();
       for (const group of waiting) group.done?.(stopping());
       waiting = [];
       cutOff = 0;
