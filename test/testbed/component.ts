@@ -18,6 +18,7 @@ import { influxdb } from "./influxdb.ts";
 import { kafka } from "./kafka.ts";
 import { kube } from "./kube.ts";
 import { loki } from "./loki.ts";
+import { oci } from "./oci.ts";
 import { TESTBED } from "./place.ts";
 import { alive, endProcess, killNow, type ProcessId, type ProcessSpec, startProcess } from "./process.ts";
 import { prometheus } from "./prometheus.ts";
@@ -49,6 +50,7 @@ export const COMPONENTS: readonly Definition[] = [
   pubsub,
   toxiproxy,
   helm,
+  oci,
 ];
 
 /** A component that runs. */
