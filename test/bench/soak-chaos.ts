@@ -289,7 +289,12 @@ function memory(setup: Setup): Scenario {
     const [low, high] = [Math.min(...half), Math.max(...half)];
     const anon = Math.max(...samples.slice(samples.length >> 1).map((one) => one.anon));
     const dropped = process.metric("petrel_events_dropped_total", `receiver="${DEAD}"`);
-    const measured = `resident over the last half ${low.toFixed(1)}–${high.toFixed(1)} MB (anonymous at most ${anon.toFixed(1)}); dropped at the dead one, counted: ${dropped}`;
+    const third = (from: number) => {
+      const part = samples.slice(Math.floor(samples.length * from), Math.ceil(samples.length * (from + 1 / 3)));
+      return (part.reduce((sum, one) => sum + one.rss, 0) / part.length).toFixed(1);
+    };
+    const thirds = [0, 1 / 3, 2 / 3].map(third).join(", ");
+    const measured = `mean of each third ${thirds} MB; resident over the last half ${low.toFixed(1)}–${high.toFixed(1)} MB (anonymous at most ${anon.toFixed(1)}); dropped at the dead one, counted: ${dropped}`;
     await petrel.stop();
     const what = `${memoryMinutes} min at 500/s, one of three receivers dead`;
     return [row(what, { setup, world, but: [DEAD], measured })];
