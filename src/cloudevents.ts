@@ -58,7 +58,7 @@ export const schemaId = (type: string): string => `urn:petrel:schema:${type}`;
 export const RAW_SCHEMA = schemaId(RAW_TYPE);
 
 /** What the bridge calls a cluster without a name. */
-const UNKNOWN_CLUSTER = "unknown-cluster";
+export const UNKNOWN_CLUSTER = "unknown-cluster";
 
 /** @see https://opentelemetry.io/docs/specs/otel/logs/data-model/#field-severitynumber */
 const SEVERITIES: Readonly<Record<string, Pick<CloudEvent, "severitytext" | "severitynumber">>> = {

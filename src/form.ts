@@ -4,6 +4,7 @@
  * CloudEvents as such.
  */
 
+import { bridgeData, bridgeEvent } from "./bridge-event.ts";
 import {
   type CloudEvent,
   type CloudEventData,
@@ -23,7 +24,7 @@ import type { SinkDefinition } from "./sink.ts";
 export const FORMATS = ["event", "cloudevents", "eventrouter"] as const;
 export type Format = (typeof FORMATS)[number];
 export const MODES = ["structured", "binary", "batch"] as const satisfies readonly ContentMode[];
-export const FRIENDLY = ["off", "only", "withRaw"] as const;
+export const FRIENDLY = ["off", "only", "withRaw", "bridge"] as const;
 export type FriendlyChoice = (typeof FRIENDLY)[number];
 
 export interface Form {
@@ -78,6 +79,13 @@ export function compileCloudEvents(
     });
     return made;
   };
+  if (form.friendly === "bridge") {
+    return (event) => {
+      const at = now();
+      const told = bridgeData(friendly?.(event)) ?? { type: RAW_TYPE, dataschema: schema, json: json(event) };
+      return [bridgeEvent(event, sized(cloudEvent(event, told, at)))];
+    };
+  }
   const rawOf = (event: Event, at: number): CloudEvent =>
     sized(cloudEvent(event, { type: RAW_TYPE, dataschema: schema, json: json(event) }, at));
   if (form.friendly === "off" || friendly === undefined) return (event) => [rawOf(event, now())];

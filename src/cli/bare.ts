@@ -40,8 +40,8 @@ export function bareInvocation(
     const router = variables.find((name) => name.startsWith("EVENTROUTER_"));
     if (router !== undefined) return later(`${router} in the environment`, "eventrouter");
     if (exists("/etc/eventrouter/config.json")) return later("/etc/eventrouter/config.json", "eventrouter");
-    const bridge = variables.find((name) => name.startsWith("EventGridBridge_"));
-    if (bridge !== undefined) return later(`${bridge} in the environment`, "the Event Grid bridge");
+    const bridge = variables.find((name) => name.toLowerCase().startsWith("eventgridbridge_"));
+    if (bridge !== undefined) return { kind: "run", command: "run", args: ["--compat", "bridge"] };
     if (exists(join(cwd, "config.yaml"))) return { kind: "run", command: "run", args: [] };
     return { kind: "help", asked: false };
   }

@@ -18,9 +18,10 @@ export const command: Command = {
   },
 };
 
-async function answer({ file, compat }: LoadArgs, env: Env): Promise<ChildAnswer> {
+async function answer({ file, text, compat }: LoadArgs, env: Env): Promise<ChildAnswer> {
+  const options = { env, compat };
   try {
-    const { tests: _, ...loaded } = (await loadLean(file, { env, compat })) ?? (await loadWhole(file, { env, compat }));
+    const { tests: _, ...loaded } = (await loadLean(file, text, options)) ?? (await loadWhole(file, text, options));
     return { loaded };
   } catch (error) {
     if (error instanceof ConfigError) return { unreadable: error.message };
@@ -37,8 +38,8 @@ interface Options {
  * With the sinks alone that the file may name, and without the template engine: what most configs need, in half the
  * time. Undefined when that is not enough to be sure: then everything has to be known.
  */
-async function loadLean(file: string, options: Options): Promise<Loaded | undefined> {
-  const text = readText(file);
+async function loadLean(file: string, given: string | undefined, options: Options): Promise<Loaded | undefined> {
+  const text = given ?? readText(file);
   let sure = true;
   const loaded = parseConfig(text, {
     ...options,
@@ -53,7 +54,9 @@ async function loadLean(file: string, options: Options): Promise<Loaded | undefi
   return sure && loaded.findings.length === 0 ? loaded : undefined;
 }
 
-async function loadWhole(file: string, options: Options): Promise<Loaded> {
-  const { loadConfig } = await import("../config/load.ts");
-  return loadConfig(file, options);
+async function loadWhole(file: string, text: string | undefined, options: Options): Promise<Loaded> {
+  const { loadConfig, parseConfig } = await import("../config/load.ts");
+  return text === undefined
+    ? loadConfig(file, options)
+    : parseConfig(text, { ...options, file, readFile: readIfThere });
 }

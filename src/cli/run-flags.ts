@@ -1,6 +1,6 @@
 /** The command line of `petrel run`, which is also that of kubernetes-event-exporter. */
 import { LEVELS } from "../logger.ts";
-import { COMPAT_FLAG, CONFIG_FLAG } from "./args.ts";
+import { CONFIG_FLAG } from "./args.ts";
 
 export const RUN_FLAGS = {
   config: CONFIG_FLAG,
@@ -11,7 +11,9 @@ export const RUN_FLAGS = {
   /** A web config of Prometheus' exporter-toolkit. */
   "metrics-tls-config": { value: "FILE", default: "" },
   "ignore-checkpoint": {},
-  compat: COMPAT_FLAG,
+  compat: { value: "PREDECESSOR", choices: ["exporter", "bridge", "none"] },
+  /** Where the bridge's stand-in listens. */
+  http: { value: "ADDRESS" },
   "log-level": { value: "LEVEL", choices: LEVELS },
   "log-format": { value: "FORMAT", choices: ["json", "pretty"] },
 } as const;
@@ -32,6 +34,8 @@ is not.
   --admin-address ADDRESS    status, dead letters and schemas (127.0.0.1:2113); off: nowhere
   --ignore-checkpoint        begin afresh this once, whatever a checkpoint or a journal says
   --compat exporter          reproduce kubernetes-event-exporter's quirks; none: do not
+  --compat bridge            stand in for Kubernetes Event Grid Bridge, by its environment alone
+  --http ADDRESS             where that listens; else $ASPNETCORE_URLS, else :80, else :8888
   --log-level LEVEL          debug, info, warn, error … instead of the config's logLevel
   --log-format FORMAT        json or pretty instead of the config's logFormat
 `;

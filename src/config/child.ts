@@ -7,6 +7,8 @@ import type { Loaded } from "./types.ts";
 
 export interface LoadArgs {
   readonly file: string;
+  /** What counts instead of the file's content. */
+  readonly text?: string | undefined;
   /** As if the file said `compat: exporter`. */
   readonly compat?: boolean | undefined;
 }
@@ -58,6 +60,8 @@ export function ownCommand(): readonly string[] {
 }
 
 async function loadHere(args: LoadArgs, env: Readonly<Record<string, string | undefined>>): Promise<Loaded> {
-  const { loadConfig } = await import("./load.ts");
-  return loadConfig(args.file, { env, compat: args.compat });
+  const [{ loadConfig, parseConfig }, { readIfThere }] = await Promise.all([import("./load.ts"), import("./parse.ts")]);
+  return args.text === undefined
+    ? loadConfig(args.file, { env, compat: args.compat })
+    : parseConfig(args.text, { file: args.file, env, compat: args.compat, readFile: readIfThere });
 }

@@ -161,7 +161,7 @@ export const receiverSchema = z.strictObject({
     .enum(FRIENDLY)
     .default("off")
     .describe(
-      "What the CloudEvents say: the raw event (`off`), what happened in words of its own for the [types that Petrel knows](schemas/README.md) and the raw event otherwise (`only`), or both (`withRaw`).",
+      "What the CloudEvents say: the raw event (`off`), what happened in words of its own for the [types that Petrel knows](schemas/README.md) and the raw event otherwise (`only`), or both (`withRaw`). `bridge`: the three types of Kubernetes Event Grid Bridge and the raw event otherwise, with its sources and subjects.",
     ),
   language: z
     .enum(["go", "eta"])

@@ -19,7 +19,8 @@ describe("without a command", () => {
     [["-v", "3", "-logtostderr"], {}, [], "eventrouter's flags"],
     [[], { EVENTROUTER_SINK: "stdout" }, ["/here/config.yaml"], "EVENTROUTER_SINK in the environment"],
     [[], {}, ["/etc/eventrouter/config.json", "/here/config.yaml"], "/etc/eventrouter/config.json"],
-    [[], { EventGridBridge_EventGridEndpoint: "x" }, ["/here/config.yaml"], "EventGridBridge_EventGridEndpoint"],
+
+    [[], { EventGridBridge_EventGrid_Topic_Uri: "x" }, ["/here/config.yaml"], run("--compat", "bridge")],
     [[], {}, ["/here/config.yaml"], run()],
     [[], {}, [], HELP],
     [["-h"], {}, ["/here/config.yaml"], { kind: "help", asked: true }],
