@@ -56,8 +56,11 @@ export function leastRights(options: RightsOptions): Rights {
   const add = (place: string | undefined, rule: PolicyRule, why: string) =>
     grants.push({ ...(place !== undefined && { namespace: place }), rule, why });
 
+  const watches = config.sources.includes("kubernetes");
+  if (!watches && !config.leaderElection.enabled)
+    return { grants: [], notes: ["Events come by other ways than a watch: nothing is asked of the API server."] };
   const group = config.api === "v1" ? "" : "events.k8s.io";
-  for (const place of places)
+  for (const place of watches ? places : [])
     add(place, { apiGroups: [group], resources: ["events"], verbs: ["list", "watch"] }, "The watch.");
 
   const { found, remarks } = lookedUp(options);

@@ -147,7 +147,7 @@ describeReal("the Helm chart", ["helm", "kube"], () => {
     await Bun.write(file, config);
     const { items } = JSON.parse(await command([EXECUTABLE, "rbac", "-c", file, "-n", "petrel", "-o", "json"]));
     expect(rightsOf(manifests)).toEqual(rightsOf(items));
-    expect(rightsOf(items).length).toBeGreaterThan(0);
+    if (name !== "central") expect(rightsOf(items).length).toBeGreaterThan(0);
   });
 
   test.each(CASES)("petrel check takes the config of %s", async (name) => {

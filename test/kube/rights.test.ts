@@ -72,6 +72,17 @@ test.each<[string, string, string[]]>([
     `namespaces: [default]\n${asking("kind: ^(Pod|Node)$, labels: { tier: gold }")}`,
     ["default: list,watch events", "default: get pods", "*: get nodes", ...MAP, ...MARKS],
   ],
+  ["events that are posted", `sources: [http]\n${PLAIN}`, []],
+  [
+    "events that are posted, or watched",
+    `sources: [http, kubernetes]\n${PLAIN}`,
+    ["*: list,watch events", ...MAP, ...MARKS],
+  ],
+  [
+    "events that are posted, with election",
+    `sources: [http]\nleaderElection: { enabled: true }\n${PLAIN}`,
+    [...LEASE, ...MARKS],
+  ],
   ["omitLookup", `omitLookup: true\n${asking("labels: { tier: gold }")}`, ["*: list,watch events", ...MAP, ...MARKS]],
 ])("%s", async (_, yaml, expected) => {
   const { rights } = await rightsOf(yaml);

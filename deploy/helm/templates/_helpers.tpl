@@ -64,7 +64,7 @@ annotations:
 {{- end -}}
 {{- end -}}
 
-{{/* What the objects depend on: {election, lease, state, sidecar, namespaces, api, lookups}. */}}
+{{/* What the objects depend on: {watches, cluster, port, election, lease, state, sidecar, namespaces, api, lookups}. */}}
 {{- define "petrel.facts" -}}
 {{- $config := include "petrel.config" . | fromJson -}}
 {{- $election := default (dict) $config.leaderElection -}}
@@ -73,7 +73,14 @@ annotations:
 {{- $namespaces := default (list) $config.namespaces -}}
 {{- with $config.namespace -}}{{- $namespaces = append $namespaces . -}}{{- end -}}
 {{- $sidecar := not (kindIs "invalid" $config.sidecar) -}}
-{{- $several := or (eq .Values.mode "DaemonSet") (gt (int .Values.replicaCount) 1) -}}
+{{- $sources := default (list "kubernetes") $config.sources -}}
+{{- $port := "" -}}
+{{- if has "http" $sources -}}
+{{- $address := default "" (default (dict) $config.http).address -}}
+{{- if hasPrefix ":" $address -}}{{- $port = trimPrefix ":" $address -}}{{- end -}}
+{{- end -}}
+{{- $watches := has "kubernetes" $sources -}}
+{{- $several := and $watches (or (eq .Values.mode "DaemonSet") (gt (int .Values.replicaCount) 1)) -}}
 {{- $elects := default false $election.enabled -}}
 {{- if and $several (not $elects) (not $sidecar) -}}
 {{- fail (printf "mode %s with replicaCount %d needs config.leaderElection.enabled: every pod would deliver every event" .Values.mode (int .Values.replicaCount)) -}}
@@ -84,7 +91,7 @@ annotations:
 {{- if and .Values.persistence.enabled (eq .Values.mode "DaemonSet") -}}
 {{- fail "persistence.enabled is for a Deployment or a StatefulSet: pods of a DaemonSet would share one volume" -}}
 {{- end -}}
-{{- toJson (dict "election" $elects "lease" (default "kubernetes-event-exporter" $election.leaderElectionID) "state" $state "sidecar" $sidecar "namespaces" ($namespaces | uniq) "api" (default "v1" $config.api) "lookups" (not (default false $config.omitLookup))) -}}
+{{- toJson (dict "watches" $watches "cluster" (or $watches $elects) "port" $port "election" $elects "lease" (default "kubernetes-event-exporter" $election.leaderElectionID) "state" $state "sidecar" $sidecar "namespaces" ($namespaces | uniq) "api" (default "v1" $config.api) "lookups" (not (default false $config.omitLookup))) -}}
 {{- end -}}
 
 {{- define "petrel.image" -}}
