@@ -1,14 +1,18 @@
-/** The API server fails in every way it has: the executable, with a journal, under load. */
+/** The API server fails in every way it has: the executable, under load. */
 import { expect, test } from "bun:test";
 import { expectExactlyOnce } from "./expectations.ts";
-import { JOURNAL } from "./setups.ts";
+import { JOURNAL, NONE, type Setup } from "./setups.ts";
 import { createWorld, type World } from "./world.ts";
 
 const RATE = 200;
 
 /** A Petrel under load while `faults` happen; then everything must have come, once. */
-async function story(seed: number, faults: (world: World) => Promise<void>, rate = RATE): Promise<void> {
-  await using world = await createWorld({ seed, setup: JOURNAL });
+async function story(
+  seed: number,
+  faults: (world: World) => Promise<void>,
+  { rate = RATE, setup = JOURNAL }: { readonly rate?: number; readonly setup?: Setup } = {},
+): Promise<void> {
+  await using world = await createWorld({ seed, setup });
   const petrel = world.instance();
   await petrel.start();
   const stop = world.load(rate);
@@ -23,18 +27,31 @@ async function story(seed: number, faults: (world: World) => Promise<void>, rate
   expect(superseded).toBeLessThan(world.written * 0.6);
 }
 
+async function restarts(world: World): Promise<void> {
+  const { link } = world.instance();
+  for (let round = 0; round < 4; round++) {
+    link.up(false);
+    await Bun.sleep(world.random.int(50, 1_500));
+    link.up(true);
+    await Bun.sleep(world.random.int(200, 1_000));
+  }
+}
+
+test("restarts of the API server", () => story(21, restarts), 60_000);
+
 test(
-  "restarts of the API server",
+  "restarts of the API server, and 410, without any record: while it runs it needs none",
   () =>
-    story(21, async (world) => {
-      const { link } = world.instance();
-      for (let round = 0; round < 4; round++) {
-        link.up(false);
-        await Bun.sleep(world.random.int(50, 1_500));
-        link.up(true);
-        await Bun.sleep(world.random.int(200, 1_000));
-      }
-    }),
+    story(
+      26,
+      async (world) => {
+        await restarts(world);
+        world.expireWatches();
+        await Bun.sleep(500);
+        world.expireWatches();
+      },
+      { setup: NONE },
+    ),
   60_000,
 );
 
@@ -85,7 +102,7 @@ test("a connection that stands still, and a watch that has gone mute, are found 
         world.instance().link.freeze();
         await found(world);
       },
-      20,
+      { rate: 20 },
     ),
     story(
       25,
@@ -93,7 +110,7 @@ test("a connection that stands still, and a watch that has gone mute, are found 
         world.mute();
         await found(world);
       },
-      20,
+      { rate: 20 },
     ),
   ]);
 }, 120_000);

@@ -133,7 +133,12 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   function heardUntil(): number {
     let version = 0;
     const recorded = now() - (setup.recordMs ?? 0) - lag();
-    const until = new Map(processes.map((one) => [one.number, Math.min(recorded, one.life().recordedUntil)]));
+    const until = new Map<number, number>();
+    for (const one of processes) {
+      // What a process was told dies with it, unless it is on record.
+      if (one.running) until.set(one.number, recorded);
+      else if (setup.keepsLog) until.set(one.number, Math.min(recorded, one.life().recordedUntil));
+    }
     for (const end of ends) {
       const sent = end.attempts.findLast((attempt) => attempt.begun < (until.get(attempt.life) ?? 0));
       for (const id of sent?.ids ?? []) version = Math.max(version, Number(id.slice(id.lastIndexOf(".") + 1)));
@@ -143,9 +148,9 @@ export async function createWorld(options: WorldOptions): Promise<World> {
 
   const lag = (): number => Math.max(0, ...processes.slice(-2).map((one) => one.lag()));
 
-  /** The list stands in for what its process has not heard; without a log on record that is all before the process. */
+  /** The list stands in for what its process has not heard. */
   function listed(): void {
-    gaps.push({ from: setup.keepsLog ? heardUntil() : 0, to: api.version });
+    gaps.push({ from: heardUntil(), to: api.version });
   }
 
   let pagesToExpire = 0;
