@@ -37,9 +37,9 @@ async function restarts(world: World): Promise<void> {
   }
 }
 
-test("restarts of the API server", () => story(21, restarts), 60_000);
+test.concurrent("restarts of the API server", () => story(21, restarts), 60_000);
 
-test(
+test.concurrent(
   "restarts of the API server, and 410, without any record: while it runs it needs none",
   () =>
     story(
@@ -55,7 +55,7 @@ test(
   60_000,
 );
 
-test(
+test.concurrent(
   "410 in mid-stream, and lines told twice",
   () =>
     story(22, async (world) => {
@@ -68,7 +68,7 @@ test(
   60_000,
 );
 
-test(
+test.concurrent(
   "the history is compacted while petrel is down, and pages of the list expire",
   () =>
     story(23, async (world) => {
@@ -86,7 +86,7 @@ test(
   60_000,
 );
 
-test("a connection that stands still, and a watch that has gone mute, are found by themselves", async () => {
+test.concurrent("a connection that stands still, and a watch that has gone mute, are found by themselves", async () => {
   const found = async (world: World): Promise<void> => {
     const process = world.instance().process;
     const deadline = performance.now() + 70_000;

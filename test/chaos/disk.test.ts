@@ -11,7 +11,7 @@ import { createWorld } from "./world.ts";
 const noMount = cannotMount();
 
 describe.if(noMount === undefined)(`full${noMount === undefined ? "" : ` (${noMount})`}`, () => {
-  test("delivery goes on from memory, it is counted, and the journal is written again when there is room", async () => {
+  test.concurrent("delivery goes on from memory, it is counted, and the journal is written again when there is room", async () => {
     await using world = await createWorld({ seed: 51, setup: JOURNAL });
     const petrel = world.instance();
     await using disk = await mountSmallDisk(join(petrel.folder, "state"), 600);
@@ -41,7 +41,7 @@ describe.if(noMount === undefined)(`full${noMount === undefined ? "" : ` (${noMo
     expectKept(world);
   }, 90_000);
 
-  test("killed while it is full: what was told and not on record is told again by the API server", async () => {
+  test.concurrent("killed while it is full: what was told and not on record is told again by the API server", async () => {
     await using world = await createWorld({ seed: 52, setup: JOURNAL });
     const petrel = world.instance();
     await using disk = await mountSmallDisk(join(petrel.folder, "state"), 400);
@@ -65,7 +65,7 @@ describe.if(noMount === undefined)(`full${noMount === undefined ? "" : ` (${noMo
   }, 90_000);
 });
 
-test("the tail of the write-ahead log is torn off: as if it had been killed earlier", async () => {
+test.concurrent("the tail of the write-ahead log is torn off: as if it had been killed earlier", async () => {
   await using world = await createWorld({ seed: 53, setup: JOURNAL });
   const petrel = world.instance();
   world.end("bulk").mood = "unavailable";
@@ -89,7 +89,7 @@ test("the tail of the write-ahead log is torn off: as if it had been killed earl
   expectKept(world);
 }, 60_000);
 
-test("pages are overwritten: said, set aside, and what was on them is counted or told again", async () => {
+test.concurrent("pages are overwritten: said, set aside, and what was on them is counted or told again", async () => {
   await using world = await createWorld({ seed: 54, setup: JOURNAL });
   const petrel = world.instance();
   world.end("single").mood = "unavailable";

@@ -8,7 +8,7 @@ import { MOODS } from "./far-end.ts";
 import { JOURNAL } from "./setups.ts";
 import { createWorld } from "./world.ts";
 
-test("each receiver in every mood: nothing lost, in order, what repeats was counted", async () => {
+test.concurrent("each receiver in every mood: nothing lost, in order, what repeats was counted", async () => {
   await using world = await createWorld({ seed: 31, setup: JOURNAL, timeoutMs: 1_000 });
   const petrel = world.instance();
   await petrel.start();
@@ -28,7 +28,7 @@ test("each receiver in every mood: nothing lost, in order, what repeats was coun
   for (const { ambiguous } of receivers) expect(ambiguous).toBeGreaterThan(0);
 }, 90_000);
 
-test("one that is dead holds back nobody: the others neither wait nor repeat, over restarts", async () => {
+test.concurrent("one that is dead holds back nobody: the others neither wait nor repeat, over restarts", async () => {
   await using world = await createWorld({
     seed: 32,
     setup: JOURNAL,
@@ -55,7 +55,7 @@ test("one that is dead holds back nobody: the others neither wait nor repeat, ov
   expectKept(world);
 }, 60_000);
 
-test("one that answers 401 loses nothing, and goes on by itself when the file of the secret changes", async () => {
+test.concurrent("one that answers 401 loses nothing, and goes on by itself when the file of the secret changes", async () => {
   const plan = { name: "guarded", shape: "single" } as const;
   const file = join(process.env.TMPDIR ?? "/tmp", `petrel-secret-${process.pid}`);
   writeFileSync(file, "old");

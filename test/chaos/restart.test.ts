@@ -17,7 +17,7 @@ async function nextWrite({ folder }: Instance, ms: number): Promise<void> {
   while (at() === before && performance.now() < deadline) await new Promise((resolve) => setImmediate(resolve));
 }
 
-test("thirty kills, half of them while the journal is written: nothing lost, repeats only of what no commit knew", async () => {
+test.concurrent("thirty kills, half of them while the journal is written: nothing lost, repeats only of what no commit knew", async () => {
   await using world = await createWorld({ seed: 11, setup: JOURNAL });
   const petrel = world.instance();
   await petrel.start();
@@ -36,7 +36,7 @@ test("thirty kills, half of them while the journal is written: nothing lost, rep
   for (const { afterEnd } of receivers) expect(afterEnd / 30).toBeLessThan(150 * 0.25);
 }, 120_000);
 
-test("restarts in good order under load: nothing lost, nothing twice", async () => {
+test.concurrent("restarts in good order under load: nothing lost, nothing twice", async () => {
   await using world = await createWorld({ seed: 12, setup: JOURNAL });
   const petrel = world.instance();
   await petrel.start();
@@ -53,7 +53,7 @@ test("restarts in good order under load: nothing lost, nothing twice", async () 
   expectExactlyOnce(world);
 }, 60_000);
 
-test("stopped and continued: what was under way is counted as ambiguous, nothing is lost", async () => {
+test.concurrent("stopped and continued: what was under way is counted as ambiguous, nothing is lost", async () => {
   await using world = await createWorld({ seed: 13, setup: JOURNAL });
   const petrel = world.instance();
   await petrel.start();
@@ -76,7 +76,7 @@ test("stopped and continued: what was under way is counted as ambiguous, nothing
   expectKept(world);
 }, 60_000);
 
-test.if(cannotJump() === undefined)(
+test.concurrent.if(cannotJump() === undefined)(
   "the wall clock goes back an hour while it is down: nobody waits for that hour",
   async () => {
     // `bulk` waits for its batches to fill, by the time at which events came.
