@@ -17,11 +17,12 @@ import {
 import type { ReceiverConfig } from "./config/types.ts";
 import { compileEnvelope } from "./envelope.ts";
 import type { Event } from "./event.ts";
+import { flatEnvelope, syslogFrame } from "./eventrouter-form.ts";
 import type { Logger } from "./logger.ts";
 import { deDot } from "./payload.ts";
 import type { SinkDefinition } from "./sink.ts";
 
-export const FORMATS = ["event", "cloudevents", "eventrouter"] as const;
+export const FORMATS = ["event", "cloudevents", "eventrouter", "rfc5424", "flatjson"] as const;
 export type Format = (typeof FORMATS)[number];
 export const MODES = ["structured", "binary", "batch"] as const satisfies readonly ContentMode[];
 export const FRIENDLY = ["off", "only", "withRaw", "bridge"] as const;
@@ -32,6 +33,8 @@ export interface Form {
   /** How CloudEvents go out; undefined: the sink sends none as such. */
   readonly mode: ContentMode | undefined;
   readonly friendly: FriendlyChoice;
+  /** The one key that the JSON is put under. */
+  readonly wrap?: string;
 }
 
 /** What an event says happened, when it is one of those that Petrel understands. */
@@ -39,12 +42,14 @@ export type FriendlyData = (event: Event) => CloudEventData | undefined;
 
 /** What a receiver asks for, as far as its sink can do it. */
 export function formOf(
-  receiver: Pick<ReceiverConfig, "format" | "mode" | "friendly">,
+  receiver: Pick<ReceiverConfig, "format" | "mode" | "friendly" | "wrap">,
   sink: Pick<SinkDefinition, "modes" | "onlyCloudEvents">,
 ): Form {
   const { modes = [] } = sink;
   const format = sink.onlyCloudEvents ? "cloudevents" : (receiver.format ?? "event");
-  if (format !== "cloudevents") return { format, mode: undefined, friendly: "off" };
+  if (format !== "cloudevents") {
+    return { format, mode: undefined, friendly: "off", ...(receiver.wrap !== undefined && { wrap: receiver.wrap }) };
+  }
   const mode = receiver.mode !== undefined && modes.includes(receiver.mode) ? receiver.mode : modes[0];
   return { format, mode, friendly: receiver.friendly ?? "off" };
 }
@@ -105,7 +110,10 @@ export function compileForm(
   schema: string | undefined,
   options: FormOptions & { readonly deDot: boolean },
 ): (event: Event) => string {
-  const text = textOf(json, schema, options);
+  const plain = textOf(json, schema, options);
+  const { wrap } = options.form;
+  const before = wrap === undefined ? "" : `{${JSON.stringify(wrap)}:`;
+  const text = wrap === undefined ? plain : (event: Event) => `${before}${plain(event)}}`;
   return options.deDot ? (event) => text(deDot(event)) : text;
 }
 
@@ -114,8 +122,13 @@ function textOf(
   schema: string | undefined,
   options: FormOptions,
 ): (event: Event) => string {
-  if (options.form.format === "eventrouter") return compileEnvelope();
-  if (options.form.format !== "cloudevents") return json;
+  const { format } = options.form;
+  if (format === "event") return json;
+  if (format !== "cloudevents") {
+    const envelope = compileEnvelope();
+    if (format === "rfc5424") return (event) => syslogFrame(event, envelope(event));
+    return format === "flatjson" ? (event) => flatEnvelope(envelope(event)) : envelope;
+  }
   const events = compileCloudEvents(json, schema, options);
   // Of a sink that takes one text per event nobody can have two: the last is the friendly one.
   return (event) => structured(events(event).at(-1) ?? events(event)[0]);

@@ -34,12 +34,11 @@ export function bareInvocation(
   const [first] = names;
   if (first === "h" || first === "help") return { kind: "help", asked: true };
   if (first === "version") return { kind: "run", command: "version", args: [] };
-  if (has(EVENTROUTER)) return later("eventrouter's flags", "eventrouter");
+  if (has(EVENTROUTER)) return eventrouter(listenAddress(args));
   const variables = Object.keys(env);
   if (first === undefined) {
     const router = variables.find((name) => name.startsWith("EVENTROUTER_"));
-    if (router !== undefined) return later(`${router} in the environment`, "eventrouter");
-    if (exists("/etc/eventrouter/config.json")) return later("/etc/eventrouter/config.json", "eventrouter");
+    if (router !== undefined || exists("/etc/eventrouter/config.json")) return eventrouter([]);
     const bridge = variables.find((name) => name.toLowerCase().startsWith("eventgridbridge_"));
     if (bridge !== undefined) return { kind: "run", command: "run", args: ["--compat", "bridge"] };
     if (exists(join(cwd, "config.yaml"))) return { kind: "run", command: "run", args: [] };
@@ -56,11 +55,19 @@ function flagName(arg: string): string | undefined {
   }
 }
 
-function later(seen: string, whose: string): Bare {
-  return {
-    kind: "refuse",
-    message:
-      `found ${seen}: standing in for ${whose} without a config is not possible in this version; ` +
-      "write a petrel config and start with petrel run -c FILE",
-  };
+const eventrouter = (more: readonly string[]): Bare => ({
+  kind: "run",
+  command: "run",
+  args: ["--compat", "eventrouter", ...more],
+});
+
+/** Of eventrouter's flags the one that says something here; glog's are about how it wrote its own log. */
+function listenAddress(args: readonly string[]): readonly string[] {
+  for (const [index, arg] of args.entries()) {
+    const flag = splitFlag(arg);
+    if (flag?.name !== "listen-address") continue;
+    const value = flag.value ?? args[index + 1];
+    if (value !== undefined) return ["--metrics-address", value];
+  }
+  return [];
 }

@@ -4,7 +4,7 @@ import { CHILD_COMMAND, type ChildAnswer, type LoadArgs } from "../config/child.
 import type { Env } from "../config/env.ts";
 import { parseConfig, readIfThere, readText } from "../config/parse.ts";
 import type { Loaded } from "../config/types.ts";
-import { ConfigError } from "../errors.ts";
+import { ConfigError, UsageError } from "../errors.ts";
 import { allPlain } from "../event-template/plain.ts";
 import type { Command } from "./command.ts";
 
@@ -18,15 +18,22 @@ export const command: Command = {
   },
 };
 
-async function answer({ file, text, compat }: LoadArgs, env: Env): Promise<ChildAnswer> {
+async function answer(args: LoadArgs, env: Env): Promise<ChildAnswer> {
+  const { file, compat } = args;
   const options = { env, compat };
   try {
+    const text = args.eventrouter ? await derived(file, env) : args.text;
     const { tests: _, ...loaded } = (await loadLean(file, text, options)) ?? (await loadWhole(file, text, options));
     return { loaded };
   } catch (error) {
-    if (error instanceof ConfigError) return { unreadable: error.message };
+    if (error instanceof ConfigError || error instanceof UsageError) return { unreadable: error.message };
     throw error;
   }
+}
+
+async function derived(file: string, env: Env): Promise<string> {
+  const { eventrouterConfig } = await import("./eventrouter-config.ts");
+  return eventrouterConfig({ json: readIfThere(file), env });
 }
 
 interface Options {

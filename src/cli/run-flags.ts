@@ -3,15 +3,16 @@ import { LEVELS } from "../logger.ts";
 import { CONFIG_FLAG } from "./args.ts";
 
 export const RUN_FLAGS = {
-  config: CONFIG_FLAG,
+  config: { short: CONFIG_FLAG.short, aliases: CONFIG_FLAG.aliases, value: CONFIG_FLAG.value },
   kubeconfig: { value: "FILE" },
   context: { value: "NAME" },
-  "metrics-address": { value: "ADDRESS", default: ":2112" },
+  /** Default :2112; eventrouter's is :8080. */
+  "metrics-address": { value: "ADDRESS", aliases: ["listen-address"] },
   "admin-address": { value: "ADDRESS" },
   /** A web config of Prometheus' exporter-toolkit. */
   "metrics-tls-config": { value: "FILE", default: "" },
   "ignore-checkpoint": {},
-  compat: { value: "PREDECESSOR", choices: ["exporter", "bridge", "none"] },
+  compat: { value: "PREDECESSOR", choices: ["exporter", "bridge", "eventrouter", "none"] },
   /** Where the bridge's stand-in listens. */
   http: { value: "ADDRESS" },
   "log-level": { value: "LEVEL", choices: LEVELS },
@@ -35,6 +36,7 @@ is not.
   --ignore-checkpoint        begin afresh this once, whatever a checkpoint or a journal says
   --compat exporter          reproduce kubernetes-event-exporter's quirks; none: do not
   --compat bridge            stand in for Kubernetes Event Grid Bridge, by its environment alone
+  --compat eventrouter       stand in for eventrouter, by its config.json (-c, or where it looks)
   --http ADDRESS             where that listens; else $ASPNETCORE_URLS, else :80, else :8888
   --log-level LEVEL          debug, info, warn, error … instead of the config's logLevel
   --log-format FORMAT        json or pretty instead of the config's logFormat

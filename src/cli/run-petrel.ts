@@ -17,6 +17,8 @@ import type { Io } from "./command.ts";
 import type { RUN_FLAGS } from "./run-flags.ts";
 import { withParts } from "./with-parts.ts";
 
+const METRICS_ADDRESS = ":2112";
+
 /** Returns the exit code, when told to stop. `loading`: the config, on its way; `reload` reads it anew. */
 export async function runPetrel(
   flags: Parsed<typeof RUN_FLAGS>["flags"],
@@ -49,7 +51,7 @@ export async function runPetrel(
   let petrel: Petrel | undefined;
   const systemd = await notifier({ env: io.env, pid: process.pid, logger, unhealthy: () => petrel?.unhealthy() });
   const listener = startListener({
-    address: flags["metrics-address"],
+    address: flags["metrics-address"] ?? METRICS_ADDRESS,
     metrics,
     logger,
     healthy: () => petrel?.unhealthy(),

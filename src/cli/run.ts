@@ -1,10 +1,10 @@
 /** `petrel run`: watch, route, deliver, until told to stop. */
 import { loadInChild } from "../config/child.ts";
-import type { Loaded } from "../config/types.ts";
 import { UsageError } from "../errors.ts";
-import { parseFlags, positionals } from "./args.ts";
+import { CONFIG_FLAG, type Parsed, parseFlags, positionals } from "./args.ts";
 import type { Command, Io } from "./command.ts";
 import { RUN_FLAGS, RUN_USAGE } from "./run-flags.ts";
+import type { StandIn } from "./stand-in.ts";
 
 export const command: Command = {
   name: "run",
@@ -18,35 +18,21 @@ export const command: Command = {
       throw new UsageError("--http goes with --compat bridge; a config says `http: { address: … }`");
     }
     const compat = flags.compat === undefined ? undefined : flags.compat === "exporter";
+    const standIn = await standInOf(flags, io);
+    const file = flags.config ?? CONFIG_FLAG.default;
     // The child reads the config while this process loads everything else.
-    const load =
-      flags.compat === "bridge"
-        ? await bridge(flags.http, io)
-        : () => loadInChild({ file: flags.config, compat }, { env: io.env });
+    const load = standIn?.load ?? (() => loadInChild({ file, compat }, { env: io.env }));
     const loading = load();
     // It may fail before anybody waits for it.
     loading.catch(() => {});
     const { runPetrel } = await import("./run-petrel.ts");
-    return await runPetrel(flags, loading, load, stop, io);
+    return await runPetrel(standIn?.flags ?? flags, loading, load, stop, io);
   },
 };
 
-async function bridge(http: string | undefined, io: Io): Promise<() => Promise<Loaded>> {
-  const { aspNetAddress, bridgeAddress, bridgeConfig } = await import("./bridge-config.ts");
-  const address = http ?? aspNetAddress(io.env.ASPNETCORE_URLS) ?? bridgeAddress(mayListen);
-  if (http === undefined && address === ":8888") {
-    io.stderr("petrel: port 80 cannot be listened on; events are taken at :8888 (--http ADDRESS says where)\n");
-  }
-  const text = bridgeConfig(io.env, address);
-  return () => loadInChild({ file: "environment", text }, { env: io.env });
-}
-
-/** Whether this process can have the port now. */
-function mayListen(port: number): boolean {
-  try {
-    Bun.listen({ hostname: "0.0.0.0", port, socket: { data() {} } }).stop(true);
-    return true;
-  } catch {
-    return false;
-  }
+/** Undefined: the config is Petrel's, or one that it reads as its own. */
+async function standInOf(flags: Parsed<typeof RUN_FLAGS>["flags"], io: Io): Promise<StandIn | undefined> {
+  if (flags.compat !== "bridge" && flags.compat !== "eventrouter") return undefined;
+  const { standInForBridge, standInForEventrouter } = await import("./stand-in.ts");
+  return await (flags.compat === "bridge" ? standInForBridge(flags, io) : standInForEventrouter(flags, io));
 }

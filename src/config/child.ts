@@ -9,6 +9,8 @@ export interface LoadArgs {
   readonly file: string;
   /** What counts instead of the file's content. */
   readonly text?: string | undefined;
+  /** The file is eventrouter's; one that is not there: only the environment says something. */
+  readonly eventrouter?: boolean | undefined;
   /** As if the file said `compat: exporter`. */
   readonly compat?: boolean | undefined;
 }
@@ -61,6 +63,7 @@ export function ownCommand(): readonly string[] {
 
 async function loadHere(args: LoadArgs, env: Readonly<Record<string, string | undefined>>): Promise<Loaded> {
   const [{ loadConfig, parseConfig }, { readIfThere }] = await Promise.all([import("./load.ts"), import("./parse.ts")]);
+  if (args.eventrouter) throw new ConfigError("eventrouter's config could not be read in a process of its own");
   return args.text === undefined
     ? loadConfig(args.file, { env, compat: args.compat })
     : parseConfig(args.text, { file: args.file, env, compat: args.compat, readFile: readIfThere });

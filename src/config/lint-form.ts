@@ -4,6 +4,9 @@ import type { SinkDefinition } from "../sink.ts";
 import { type Decoder, type Path, pathKey } from "./decoder.ts";
 import type { ReceiverConfig } from "./types.ts";
 
+/** Sinks that pass on whatever text an event is. */
+const LINES: ReadonlySet<string> = new Set(["file", "kafka", "pipe", "s3", "stdout", "udp", "webhook"]);
+
 export function lintForm(receiver: ReceiverConfig, sink: SinkDefinition, path: Path, decoder: Decoder): void {
   const { format, mode, friendly } = receiver;
   const add = (key: "format" | "mode" | "friendly", code: string, message: string, hint: string) =>
@@ -21,7 +24,16 @@ export function lintForm(receiver: ReceiverConfig, sink: SinkDefinition, path: P
     return;
   }
   const { layout } = receiver.config;
-  if (form.format === "eventrouter" && typeof layout === "object" && layout !== null && Object.keys(layout).length > 0)
+  if (form.format === "rfc5424" && !LINES.has(sink.name)) {
+    add("format", "not-json", `${sink.title} wants JSON, and a frame of syslog is none`, "write `format: eventrouter`");
+  }
+  if (
+    form.format !== "event" &&
+    form.format !== "cloudevents" &&
+    typeof layout === "object" &&
+    layout !== null &&
+    Object.keys(layout).length > 0
+  )
     add(
       "format",
       "layout-unused",

@@ -236,6 +236,7 @@ function assemble(
     format,
     mode,
     friendly,
+    wrap,
     language,
   } = keys;
   const config: ReceiverConfig = {
@@ -260,6 +261,7 @@ function assemble(
     ...(format !== "event" && { format }),
     ...(mode !== undefined && { mode }),
     ...(friendly !== "off" && { friendly }),
+    ...(wrap !== undefined && { wrap }),
     ...(language !== "go" && { language }),
     at: decoder.findings.position(at),
   };

@@ -149,8 +149,16 @@ export const receiverSchema = z.strictObject({
     .enum(FORMATS)
     .default("event")
     .describe(
-      "What an event is sent as: JSON of the `event` as kubernetes-event-exporter writes it (or what the sink's `layout` makes), `cloudevents` (CloudEvents 1.0 whose data that is), or the envelope of `eventrouter` (`verb`, `event`, and `old_event` as far as it is remembered).",
+      "What an event is sent as: JSON of the `event` as kubernetes-event-exporter writes it (or what the sink's `layout` makes), `cloudevents` (CloudEvents 1.0 whose data that is), or the envelope of `eventrouter` (`verb`, `event`, and `old_event` as far as it is remembered), that in frames of syslog (`rfc5424`), or with its leaves side by side (`flatjson`).",
     ),
+  wrap: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      "Put the JSON of each event under this one key, as eventrouter's `stdoutJSONNamespace`; not of CloudEvents.",
+    )
+    .meta({ examples: ["kubernetes"] }),
   mode: z
     .enum(MODES)
     .optional()

@@ -82,6 +82,8 @@ export interface ReceiverConfig extends GateConfig {
   readonly mode?: ContentMode;
   /** Which form of an event CloudEvents are made of. Absent: raw. */
   readonly friendly?: FriendlyChoice;
+  /** One key that the JSON of an event is put under. Absent: none. */
+  readonly wrap?: string;
   /** Of its templates. Absent: Go templates. */
   readonly language?: Language;
   readonly at: Position;

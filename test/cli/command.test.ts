@@ -15,10 +15,11 @@ describe("without a command", () => {
     [["-metrics-tls-config=w"], {}, [], run("-metrics-tls-config=w")],
     [["-v=3", "-conf=x"], {}, [], run("-v=3", "-conf=x")],
     [["-conf=x"], { EVENTROUTER_SINK: "stdout" }, ["/etc/eventrouter/config.json"], run("-conf=x")],
-    [["-listen-address=:8080"], {}, [], "eventrouter's flags"],
-    [["-v", "3", "-logtostderr"], {}, [], "eventrouter's flags"],
-    [[], { EVENTROUTER_SINK: "stdout" }, ["/here/config.yaml"], "EVENTROUTER_SINK in the environment"],
-    [[], {}, ["/etc/eventrouter/config.json", "/here/config.yaml"], "/etc/eventrouter/config.json"],
+    [["-listen-address=:8081"], {}, [], run("--compat", "eventrouter", "--metrics-address", ":8081")],
+    [["-v=3", "-listen-address", ":1"], {}, [], run("--compat", "eventrouter", "--metrics-address", ":1")],
+    [["-v", "3", "-logtostderr"], {}, [], run("--compat", "eventrouter")],
+    [[], { EVENTROUTER_SINK: "stdout" }, ["/here/config.yaml"], run("--compat", "eventrouter")],
+    [[], {}, ["/etc/eventrouter/config.json", "/here/config.yaml"], run("--compat", "eventrouter")],
 
     [[], { EventGridBridge_EventGrid_Topic_Uri: "x" }, ["/here/config.yaml"], run("--compat", "bridge")],
     [[], {}, ["/here/config.yaml"], run()],
@@ -56,7 +57,7 @@ test.each<[string[], number, string, string]>([
   [["version", "extra"], 2, "", 'unexpected argument "extra"'],
   [["version"], 0, "petrel 0.1.0 (commit ", ""],
   [["-version"], 0, "petrel 0.1.0 (commit ", ""],
-  [["-listen-address", ":8080"], 2, "", "not possible in this version"],
+  [["-listen-address", ":8080"], 2, "", "there is no /etc/eventrouter/config.json"],
 ])("%j exits with %d", async (args, code, out, err) => {
   const ran = await petrel(args);
   expect(ran.code).toBe(code);
