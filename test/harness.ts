@@ -17,6 +17,7 @@ export function aConfig(changes: Partial<Config> = {}): Config {
   return {
     logLevel: "info",
     logFormat: "json",
+    logDeliveries: false,
     maxEventAgeSeconds: 3_600,
     clusterName: "",
     clusterEnvironment: "",

@@ -120,3 +120,24 @@ test("watchReasons: events of these reasons and no others, each once", async () 
     "all namespaces, reason Upgraded",
   ]);
 });
+
+test("logDeliveries: a line for each event that was taken, and none for what was not", async () => {
+  const sink = memorySink((batch) => {
+    if (batch.some(({ reason }) => reason === "Poison")) throw new DeliveryError("rejected", "no");
+  });
+  await using running = await startTestPetrel({ sinks: [sink.definition], config: { logDeliveries: true } });
+  await eventually("the watch", () => running.petrel.unready() === undefined);
+  const stored = running.server.put(anEventInput({ metadata: { name: "one", namespace: "shop" } }));
+  running.server.put(anEventInput({ reason: "Poison" }));
+  await eventually("a dead letter", () => running.petrel.deadLetters.letters.count === 1);
+  await eventually("the other", () => sink.events.length === 1);
+  expect(running.log.filter(({ message }) => message === "delivered")).toMatchObject([
+    {
+      receiver: "all",
+      event: `${stored.event.metadata.uid}.${stored.version}`,
+      reason: "BackOff",
+      namespace: "shop",
+      object: expect.stringMatching(/^Pod\/pod-/),
+    },
+  ]);
+});

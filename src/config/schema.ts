@@ -207,6 +207,7 @@ export const testSchema = z.strictObject({
 export const topSchema = z.strictObject({
   logLevel: z.enum(LEVELS).default("info").describe("Least severity that is logged."),
   logFormat: z.enum(["pretty", "json"]).default("pretty").describe("How log lines look. They go to standard error."),
+  logDeliveries: z.boolean().default(false).describe("Log a line for each event that a receiver took."),
   maxEventAgeSeconds: z
     .int()
     .default(5)

@@ -127,6 +127,8 @@ export interface HttpSourceConfig {
 export interface Config extends GateConfig {
   readonly logLevel: Level;
   readonly logFormat: LogFormat;
+  /** A line for each event that a receiver took. */
+  readonly logDeliveries: boolean;
   readonly maxEventAgeSeconds: number;
   readonly clusterName: string;
   /** Empty: none. */

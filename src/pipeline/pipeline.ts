@@ -385,6 +385,9 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       leads: options.leads,
       pushedOut: (seq) => holes.some(({ from, to }) => from <= seq && seq < to),
       acknowledged,
+      delivered(events) {
+        if (slot.generation.config.logDeliveries) for (const event of events) scoped.info("delivered", shown(event));
+      },
       deadLetter(event, reason, message, attempts, seq) {
         const there = seq >= log.tail && seq < log.head && !log.gone(seq);
         // An entry on its way may have been pushed out of the log: then what the receiver was given.
@@ -671,6 +674,12 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     for (let seq = cursor; seq < log.head; seq++) count += lost(seq);
     return count;
   }
+}
+
+/** An event in a line of the log. */
+function shown({ id, reason, type, metadata, involvedObject }: Event) {
+  const { kind, name } = involvedObject;
+  return { event: id, type, reason, namespace: metadata.namespace, object: `${kind ?? ""}/${name ?? ""}` };
 }
 
 function textOf(bytes: Uint8Array): string {

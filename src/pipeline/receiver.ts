@@ -74,6 +74,8 @@ export interface ReceiverHost {
   pushedOut(seq: number): boolean;
   /** Called when `low` may have moved. */
   acknowledged(): void;
+  /** Called with what the destination took. */
+  delivered?(events: readonly Event[]): void;
   /** Takes an event that the destination refuses for good, after so many attempts. */
   deadLetter(event: Event, reason: Reason, message: string, attempts: number, seq: number): void;
   /** Milliseconds; steady. */
@@ -419,6 +421,7 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
     if (stopped) {
       if (error === undefined) {
         meters.delivered.value += group.events.length;
+        host.delivered?.(group.events);
         answered(group);
       }
       if (group.done) group.done(error === undefined ? undefined : stopping());
@@ -470,6 +473,7 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
     alive();
     const now = host.now();
     meters.delivered.value += group.events.length;
+    host.delivered?.(group.events);
     for (const at of group.receivedAt) meters.latency.observe(Math.max(0, now - at) / 1_000);
     answered(group);
     group.done?.(undefined);

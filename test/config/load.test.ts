@@ -16,6 +16,7 @@ test("an empty file is a config with the defaults", () => {
   expect(parse("").config).toEqual({
     logLevel: "info",
     logFormat: "pretty",
+    logDeliveries: false,
     maxEventAgeSeconds: 5,
     clusterName: "",
     clusterEnvironment: "",
