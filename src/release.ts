@@ -30,7 +30,7 @@ const TARGETS: readonly Target[] = [
 const HELP = `bun run release [--targets NAME,NAME] [--image] [--out FOLDER]
 
   --targets   ${TARGETS.map(({ name }) => name).join(", ")} (default: all)
-  --image     also an OCI image of this machine's architecture; needs apt-get and dpkg-deb, and no container engine
+  --image     also OCI images for linux-x64 and linux-arm64; need apt-get and dpkg-deb, and no container engine
   --out       default dist/release`;
 
 /** The commit's time, so that the same commit gives the same bytes; `SOURCE_DATE_EPOCH` wins. Seconds since 1970. */
@@ -124,8 +124,8 @@ async function main(): Promise<number> {
       `petrel_${version}_${target.debian}.deb`,
       deb({ version, architecture: target.debian, files: installed, conffiles, mtime }),
     );
-    if (!values.image || target.name !== `linux-${process.arch}`) continue;
-    const base = await debianRoot();
+    if (!values.image) continue;
+    const base = await debianRoot(target.debian);
     console.log(`image on ${base.packages.join(", ")}`);
     const image = { version, commit, architecture: target.debian, files: [...base.files, exe, ...documents], mtime };
     await write(`petrel-${version}-linux-${target.debian}.oci.tar`, tar(imageLayout(image), mtime));

@@ -1,6 +1,6 @@
 /** An image without a container engine. @see https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md */
 import { lstatSync, readdirSync, readlinkSync } from "node:fs";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { type Entry, gzip, sha256, tar } from "./tar.ts";
@@ -70,8 +70,11 @@ function descriptor(mediaType: string, data: string | Uint8Array) {
   return { mediaType, digest: `sha256:${sha256(data)}`, size: Buffer.byteLength(data) };
 }
 
-/** What the executable needs of a root: users, authorities, time zones, glibc; of Debian's packages, unpacked and not installed. */
-export async function debianRoot(): Promise<{
+/**
+ * What the executable needs of a root: users, authorities, time zones, glibc; of Debian's packages, unpacked and not
+ * installed. Lists of another architecture than this machine's are fetched into a folder of their own.
+ */
+export async function debianRoot(architecture: string): Promise<{
   readonly files: readonly Entry[];
   readonly packages: readonly string[];
 }> {
@@ -82,7 +85,21 @@ export async function debianRoot(): Promise<{
     return stdout.toString();
   };
   try {
-    run("apt-get", "download", "-qq", "-o", "APT::Sandbox::User=root", "libc6", "tzdata", "ca-certificates");
+    const apt = ["apt-get", "-qq", "-o", "APT::Sandbox::User=root"];
+    if (run("dpkg", "--print-architecture").trim() !== architecture) {
+      await mkdir(join(folder, "lists/partial"), { recursive: true });
+      apt.push("-o", `APT::Architecture=${architecture}`, "-o", `APT::Architectures=${architecture}`);
+      apt.push(
+        "-o",
+        `Dir::State::Lists=${folder}/lists`,
+        "-o",
+        `Dir::Cache=${folder}/cache`,
+        "-o",
+        "Dir::State::status=/dev/null",
+      );
+      run(...apt, "update");
+    }
+    run(...apt, "download", "libc6", "tzdata", "ca-certificates");
     const debs = (await readdir(folder)).filter((name) => name.endsWith(".deb")).sort();
     for (const name of debs) run("dpkg-deb", "-x", name, "root");
     const root = join(folder, "root");
