@@ -3,7 +3,12 @@
 /** Of events read; twice as often costs a tenth of a flood's speed and saves nothing in one, 8 MB in a list. */
 const EVERY = 8 * 1024 * 1024;
 
+/** In quieter times: this much, and this long after the last time. A few milliseconds every five seconds are nothing. */
+const STEADY = 512 * 1024;
+const STEADY_MS = 5_000;
+
 let since = 0;
+let collectedAt = 0;
 
 /**
  * Tell it of the bytes of every event that was taken in; those of a list, which is held while it is sorted, count twice.
@@ -13,7 +18,10 @@ let since = 0;
  */
 export function tookIn(bytes: number, listed = false): void {
   since += listed ? 2 * bytes : bytes;
-  if (since < EVERY) return;
+  if (since < STEADY) return;
+  const now = performance.now();
+  if (since < EVERY && now - collectedAt < STEADY_MS) return;
   since = 0;
+  collectedAt = now;
   Bun.gc(true);
 }
