@@ -23,21 +23,34 @@ export function bridgeConfig(env: Env, address: string): string {
   };
   const uri = needed("EventGrid_Topic_Uri");
   const cluster = name("Kubernetes_Cluster_Name");
-  return JSON.stringify({
+  return JSON.stringify(
+    bridgeObject({
+      address,
+      clusterName: cluster === undefined ? undefined : `\${${cluster}}`,
+      endpoint: `\${${uri}}`,
+      key: needed("EventGrid_Topic_Key"),
+    }),
+  );
+}
+
+export interface BridgeSettings {
+  readonly address: string;
+  readonly clusterName: string | undefined;
+  readonly endpoint: string;
+  /** Name of the variable that holds it. */
+  readonly key: string;
+}
+
+export function bridgeObject({ address, clusterName, endpoint, key }: BridgeSettings) {
+  return {
     strict: true,
     sources: ["http"],
     http: { address },
-    ...(cluster !== undefined && { clusterName: `\${${cluster}}` }),
+    ...(clusterName !== undefined && { clusterName }),
     omitLookup: true,
     route: { match: [{ receiver: "eventgrid" }] },
-    receivers: [
-      {
-        name: "eventgrid",
-        friendly: "bridge",
-        eventgrid: { endpoint: `\${${uri}}`, key: { env: needed("EventGrid_Topic_Key") } },
-      },
-    ],
-  });
+    receivers: [{ name: "eventgrid", friendly: "bridge", eventgrid: { endpoint, key: { env: key } } }],
+  };
 }
 
 /** Host and port of the first address without TLS in ASPNETCORE_URLS; undefined when there is none. */

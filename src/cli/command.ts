@@ -45,6 +45,7 @@ export const COMMANDS: Readonly<Record<string, Load>> = {
   test: () => import("./test.ts"),
   replay: () => import("./replay.ts"),
   dlq: () => import("./dlq.ts"),
+  convert: () => import("./convert.ts"),
   rbac: () => import("./rbac.ts"),
   demo: () => import("./demo.ts"),
   schema: () => import("./schema.ts"),

@@ -50,12 +50,14 @@ function entries(json: string): (readonly [string, unknown])[] {
 }
 
 /** As JSON, which is YAML. Throws UsageError for what eventrouter would not have started with. */
-export function eventrouterConfig(source: EventrouterSource): string {
+export const eventrouterConfig = (source: EventrouterSource): string => JSON.stringify(eventrouterObject(source));
+
+export function eventrouterObject(source: EventrouterSource) {
   const settings = readEventrouter(source);
   const counts = isTrue(settings.get("enable-prometheus") ?? true);
   const namespace = source.env.WATCH_NAMESPACE;
   const level = textOf(settings, "log-level");
-  return JSON.stringify({
+  return {
     strict: true,
     maxEventAgeSeconds: MAX_AGE_SECONDS,
     omitLookup: true,
@@ -69,7 +71,7 @@ export function eventrouterConfig(source: EventrouterSource): string {
       { name: "sink", updates: "all", ...receiverOf(settings) },
       ...(counts ? COUNTERS.map(({ name }) => counter(name)) : []),
     ],
-  });
+  };
 }
 
 const COUNTERS = [
@@ -206,3 +208,69 @@ function isTrue(value: unknown): boolean {
 function literal(text: string): string {
   return text.replaceAll("$", "$$$$");
 }
+
+const BUFFER = "`buffer` holds what waits, 10,000 events by default; when it is full the oldest goes, and is counted";
+const SEE_RETRY = "Petrel waits for the answer, and tries until the event is taken or refused for good";
+const UNUSED = "eventrouter read it and never used it";
+
+/** A key of eventrouter's, or of one of its forks. */
+export function isKnown(key: string): boolean {
+  return CARRIED.has(key.toLowerCase()) || Object.hasOwn(REMARKS, key.toLowerCase());
+}
+
+/** What is not carried over, and why; undefined: it is. */
+export function remarkOn(key: string): string | undefined {
+  return (
+    REMARKS[key.toLowerCase()] ?? (CARRIED.has(key.toLowerCase()) ? undefined : "eventrouter does not know this key")
+  );
+}
+
+const REMARKS: Readonly<Record<string, string>> = {
+  "resync-interval": "a resync told every event again that had not changed; Petrel tells each state once",
+  kubeconfig: "give it as `--kubeconfig FILE`",
+  httpsinkbuffersize: BUFFER,
+  httpsinkdiscardmessages: BUFFER,
+  s3sinkbuffersize: BUFFER,
+  s3sinkdiscardmessages: BUFFER,
+  eventhubsinkbuffersize: BUFFER,
+  eventhubsinkdiscardmessages: BUFFER,
+  kafkaasync: SEE_RETRY,
+  kakfkaasync: SEE_RETRY,
+  kafkaretrymax: SEE_RETRY,
+  influxdbretentionpolicy: UNUSED,
+  influxdbdisablecountermetrics: UNUSED,
+  influxdbconcurrency: UNUSED,
+  lastresourceversionpositionpath:
+    "Petrel keeps how far it came by itself: in a ConfigMap, or on disk with `state: { path: … }`",
+  pubsubdeadlettertopic: "dead letters are kept for `petrel dlq`; `deadLetter: { receiver: NAME }` sends them on",
+  "enable-http-pprof": "there is none",
+};
+
+const CARRIED: ReadonlySet<string> = new Set([
+  "sink",
+  "enable-prometheus",
+  "stdoutjsonnamespace",
+  "httpsinkurl",
+  "kafkabrokers",
+  "kafkatopic",
+  "kafkasasluser",
+  "kafkasaslpwd",
+  "s3sinkaccesskeyid",
+  "s3sinksecretaccesskey",
+  "s3sinkregion",
+  "s3sinkbucket",
+  "s3sinkbucketdir",
+  "s3sinkoutputformat",
+  "s3sinkuploadinterval",
+  "influxdbhost",
+  "influxdbusername",
+  "influxdbpassword",
+  "influxdbname",
+  "influxdbsecure",
+  "influxdbwithfields",
+  "influxdbinsecuressl",
+  "influxdbclustername",
+  "eventhubconnectionstring",
+  "pubsubprojectid",
+  "pubsubtopic",
+]);

@@ -1,0 +1,170 @@
+/** `petrel convert`: a predecessor's config as Petrel's, with a remark on everything that is not the same. */
+import { existsSync, readFileSync } from "node:fs";
+import { isAbsolute, join } from "node:path";
+import { UsageError } from "../errors.ts";
+import { parseFlags, positionals } from "./args.ts";
+import type { Command, Io } from "./command.ts";
+
+export const command: Command = {
+  name: "convert",
+  summary: "Turn a predecessor's config into Petrel's.",
+  usage: `usage: petrel convert FILE
+
+Prints a config for Petrel that does what FILE said, with comments on what changed and why. FILE is
+eventrouter's config.json, or Kubernetes Event Grid Bridge's environment (NAME=VALUE in lines), or
+the values of its chart. A config of kubernetes-event-exporter is Petrel's as it is: petrel check.
+- is standard input.
+`,
+  async run(args, io) {
+    const { rest } = parseFlags(args, {});
+    const [argument = ""] = positionals(rest, ["FILE"]);
+    const text = argument === "-" ? await readAll(io) : readFrom(argument, io);
+    io.stdout(await converted(text));
+    return 0;
+  },
+};
+
+interface Converted {
+  readonly from: string;
+  readonly remarks: readonly string[];
+  readonly config: object;
+}
+
+async function converted(text: string): Promise<string> {
+  const { stringify } = await import("yaml");
+  const { from, remarks, config } = await recognised(text);
+  const head = [`What ${from} said, for Petrel.`, ...remarks].map((line) => `# ${line.replace(/[\r\n]+/g, " ")}\n`);
+  return `${head.join("")}${stringify(config, { lineWidth: 0 })}`;
+}
+
+async function recognised(text: string): Promise<Converted> {
+  const { parse } = await import("yaml");
+  const variables = variablesOf(text);
+  if (variables) return await fromBridge(variables);
+  let value: unknown;
+  try {
+    value = text.trimStart().startsWith("{") ? JSON.parse(text) : parse(text);
+  } catch {
+    throw new UsageError("this is neither JSON, nor YAML, nor NAME=VALUE in lines");
+  }
+  if (!isObject(value)) throw new UsageError("this is no predecessor's config");
+  if ("receivers" in value || "route" in value) {
+    throw new UsageError(
+      "a config of kubernetes-event-exporter is one of Petrel's as it is: petrel check -c FILE says what to mend",
+    );
+  }
+  const grid = isObject(value.azure) ? value.azure.eventGrid : undefined;
+  if (isObject(grid)) return fromValues(value, grid);
+  return await fromEventrouter(text, Object.keys(value));
+}
+
+/** Undefined: these are no variables of the bridge's. */
+function variablesOf(text: string): Readonly<Record<string, string>> | undefined {
+  const found: Record<string, string> = {};
+  for (const line of text.split("\n")) {
+    const match = /^(?:export\s+)?([A-Za-z_]\w*)=(.*)$/.exec(line.trim());
+    if (match?.[1]) found[match[1]] = (match[2] ?? "").replace(/^(["'])(.*)\1$/, "$2");
+  }
+  return Object.keys(found).some((name) => name.toLowerCase().startsWith("eventgridbridge_")) ? found : undefined;
+}
+
+const BRIDGE = "Kubernetes Event Grid Bridge";
+const BRIDGE_REMARKS = [
+  "Ids are stable and times are the events' own; what the bridge could not parse goes out raw.",
+  "An exporter goes on posting to /api/kubernetes/events/forward; Petrel could watch the cluster itself: `sources: [kubernetes]`.",
+] as const;
+const KEY = "EventGridBridge_EventGrid_Topic_Key";
+
+async function fromBridge(env: Readonly<Record<string, string>>): Promise<Converted> {
+  const { aspNetAddress, bridgeObject } = await import("./bridge-config.ts");
+  const value = (key: string): string | undefined =>
+    Object.entries(env).find(([name]) => name.toLowerCase() === `eventgridbridge_${key}`)?.[1] || undefined;
+  const endpoint = value("eventgrid_topic_uri");
+  if (endpoint === undefined) throw new UsageError("EventGridBridge_EventGrid_Topic_Uri is missing");
+  const known = /^(?:eventgridbridge_(?:eventgrid_topic_(?:uri|key)|kubernetes_cluster_name)|aspnetcore_urls)$/i;
+  return {
+    from: `the environment of ${BRIDGE}`,
+    remarks: [
+      ...BRIDGE_REMARKS,
+      `The key is not written here: leave ${KEY} in the environment.`,
+      ...Object.keys(env)
+        .filter((name) => !known.test(name))
+        .map((name) => `${name}: nothing here needs it.`),
+    ],
+    config: bridgeObject({
+      address: aspNetAddress(env.ASPNETCORE_URLS) ?? ":80",
+      clusterName: literal(value("kubernetes_cluster_name")),
+      endpoint: literal(endpoint) ?? "",
+      key: KEY,
+    }),
+  };
+}
+
+async function fromValues(values: Json, grid: Json): Promise<Converted> {
+  const { bridgeObject } = await import("./bridge-config.ts");
+  if (typeof grid.topicUri !== "string" || grid.topicUri === "")
+    throw new UsageError("azure.eventGrid.topicUri is missing");
+  const cluster =
+    isObject(values.kubernetes) && isObject(values.kubernetes.cluster) ? values.kubernetes.cluster.name : "";
+  const port = isObject(values.service) && typeof values.service.port === "number" ? values.service.port : 8888;
+  const others = Object.keys(values).filter((key) => !["azure", "kubernetes"].includes(key));
+  return {
+    from: `the chart of ${BRIDGE}`,
+    remarks: [
+      ...BRIDGE_REMARKS,
+      `azure.eventGrid.key is not written here: put it into a Secret, and into the environment as ${KEY}.`,
+      "azure.storage: nothing here needs it.",
+      ...others.map((key) => `${key}: of the chart, not of the program; Petrel's own chart has the like.`),
+    ],
+    config: bridgeObject({
+      address: `:${port}`,
+      clusterName: typeof cluster === "string" && cluster !== "" ? literal(cluster) : undefined,
+      endpoint: literal(grid.topicUri) ?? "",
+      key: KEY,
+    }),
+  };
+}
+
+async function fromEventrouter(json: string, keys: readonly string[]): Promise<Converted> {
+  const { eventrouterObject, isKnown, remarkOn } = await import("./eventrouter-config.ts");
+  if (!keys.some(isKnown)) throw new UsageError("this is no predecessor's config");
+  const secret = keys.some((key) =>
+    /^(?:kafkaSaslPwd|s3SinkSecretAccessKey|influxdbPassword|eventHubConnectionString)$/i.test(key),
+  );
+  return {
+    from: "eventrouter's config.json",
+    remarks: [
+      "What existed at a start is told once and not after each restart; at the first start up to an hour of it.",
+      "The counters have no involved_object_name, of which there is no end.",
+      ...(secret ? ["There is a secret below in plain text: write { env: NAME } or { file: PATH } for it."] : []),
+      ...keys.flatMap((key) => {
+        const remark = remarkOn(key);
+        return remark === undefined ? [] : [`${key}: not carried over: ${remark}.`];
+      }),
+    ],
+    config: eventrouterObject({ json, env: {} }),
+  };
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+function isObject(value: unknown): value is Json {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** A dollar sign of a config would begin the name of a variable. */
+function literal(text: string | undefined): string | undefined {
+  return text?.replaceAll("$", "$$$$");
+}
+
+function readFrom(argument: string, io: Io): string {
+  const path = isAbsolute(argument) ? argument : join(io.cwd, argument);
+  if (!existsSync(path)) throw new UsageError(`there is no ${argument}`);
+  return readFileSync(path, "utf8");
+}
+
+async function readAll(io: Io): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of io.stdin()) chunks.push(chunk);
+  return Buffer.concat(chunks).toString();
+}
