@@ -42,7 +42,7 @@ Version: ${version}
 Architecture: ${architecture}
 Maintainer: The authors of Petrel <petrel@localhost>
 Installed-Size: ${Math.ceil(bytes / 1024)}
-Depends: libc6 (>= 2.26)
+Depends: libc6 (>= 2.17)
 Section: admin
 Priority: optional
 Description: router for Kubernetes events
