@@ -98,6 +98,17 @@ describe("commands", () => {
   cpSync(join(ROOT, "configs"), join(place, "configs"), { recursive: true });
   for (const name of ["petrel.yaml", "config.yaml"]) writeFileSync(join(place, name), CONFIG);
   writeFileSync(join(place, "event.json"), EVENT);
+  writeFileSync(
+    join(place, "config.json"),
+    JSON.stringify({ sink: "http", httpSinkUrl: "http://collector.example.com" }),
+  );
+  const bridge = {
+    EventGrid_Topic_Uri: "https://t.example.com/api/events",
+    EventGrid_Topic_Key: "k",
+    Kubernetes_Cluster_Name: "c",
+  };
+  const lines = Object.entries(bridge).map(([name, value]) => `EventGridBridge_${name}=${value}\n`);
+  writeFileSync(join(place, "bridge.env"), lines.join(""));
 
   for (const { page, command } of all) {
     const why = UNRUN.find(([pattern]) => pattern.test(command))?.[1];
