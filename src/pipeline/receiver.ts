@@ -10,6 +10,7 @@ import type { Logger } from "../logger.ts";
 import type { Cell, Histogram } from "../metrics.ts";
 import type { Sink } from "../sink.ts";
 import { isTurnOver, TURN_MS, turn } from "../template/turn.ts";
+import { type CircuitState, createCircuit } from "./circuit.ts";
 import { GATE_REASONS } from "./gates.ts";
 import { type Group, partOf, sizeOf } from "./group.ts";
 import { createLanes, GRACE_MS } from "./lanes.ts";
@@ -96,7 +97,7 @@ export interface Progress {
 
 export interface ReceiverStatus {
   readonly name: string;
-  readonly state: "up" | "retrying" | "open";
+  readonly state: CircuitState;
   /** Entries that this receiver has not read yet, that wait for their turn, or are on their way. */
   readonly backlog: number;
   readonly inFlight: number;
@@ -150,14 +151,8 @@ export interface Receiver {
 const MAX_HELD = 1_000;
 /** Entries that wait for an earlier one of their object; then the receiver itself waits. */
 const MAX_PARKED = 10_000;
-/** Failures in a row after which the destination is probed instead of tried with every event. */
-const PATIENCE = 5;
 /** Entries read at once, for this receiver or not. */
 const MAX_READ = 2_000;
-/** Between two probes of a destination that refuses Petrel itself. */
-const PROBE_MS = 30_000;
-/** What a destination may ask for with Retry-After. */
-const MAX_WAIT_MS = 3_600_000;
 /** A timer of more milliseconds than 31 bits hold fires at once. */
 const MAX_TIMER_MS = 0x7fffffff;
 /** What a sink may take to close its connections. */
@@ -187,17 +182,13 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
   let paused = false;
   let retired = false;
   let idle: (() => void) | undefined;
-  let state: ReceiverStatus["state"] = "up";
-  let failuresInRow = 0;
-  let pausedUntil = 0;
-  /** While the destination is down: when it is probed next, and whether by an event that was not tried yet. */
-  let probeAt = 0;
+  const circuit = createCircuit({ ...settings.retry, random: host.random });
+  /** Whether the next probe of a destination that is down is an event that was not tried yet. */
   let probeFresh = false;
   let tracked = !sequential;
   let stopped = false;
   let hurried = false;
   let awake = false;
-  let lastError: string | undefined;
   let tokens = Math.max(1, settings.rateLimit);
   let tokensAt = host.now();
   /** Events in a delivery whose templates do not hold the event loop for long. */
@@ -230,12 +221,12 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
     awake = false;
     if (stopped || paused || retired || host.leads?.() === false) return;
     const now = host.now();
-    const until = state === "up" ? pausedUntil : Math.max(pausedUntil, probeAt);
+    const until = circuit.until();
     if (now < until) {
       wakeAt(until);
       return;
     }
-    while (lanes.busy < (state === "up" ? concurrency : 1)) {
+    while (lanes.busy < (circuit.state === "up" ? concurrency : 1)) {
       if (isTurnOver()) {
         awake = true;
         setImmediate(pump);
@@ -248,14 +239,14 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
       lanes.begin(group, now);
       const perEvent = (turn.ms - before) / group.events.length;
       affordable = perEvent > 0 ? Math.max(1, Math.floor(TURN_MS / perEvent)) : Math.min(affordable * 2, limits.count);
-      if (state !== "up" && now < probeAt) break;
+      if (circuit.state !== "up" && now < circuit.until()) break;
     }
     // Entries that nothing routes here are passed without a delivery that would tell of them.
     if (lanes.busy === 0) host.acknowledged();
   }
 
   function next(now: number): Group | undefined {
-    if (state !== "retrying") return due(now) ?? collect(now);
+    if (circuit.state !== "retrying") return due(now) ?? collect(now);
     // One event may be what the destination stumbles over: it must not stand for all others for ever.
     probeFresh = !probeFresh;
     return probeFresh ? (collect(now) ?? due(now)) : (due(now) ?? collect(now));
@@ -309,7 +300,7 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
   function collect(now: number): Group | undefined {
     if (waiting.length > 0) {
       // The cursor stays while the destination refuses Petrel itself.
-      if (state === "open" || order.objects >= MAX_HELD || order.travelling >= MAX_HELD) return undefined;
+      if (circuit.state === "open" || order.objects >= MAX_HELD || order.travelling >= MAX_HELD) return undefined;
     } else if (tracked && sequential && order.entries === 0) {
       tracked = false;
     }
@@ -481,13 +472,8 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
 
   /** The destination answers, be it that it takes an event or that it refuses one. */
   function alive(): void {
-    if (failuresInRow === 0 && state === "up") return;
-    failuresInRow = 0;
-    probeAt = 0;
-    lastError = undefined;
-    if (state === "up") return;
+    if (!circuit.answered()) return;
     logger.info("receiver takes events again", { backlog: backlog() });
-    state = "up";
     meters.up.value = 1;
     for (const group of waiting) group.readyAt = 0;
   }
@@ -517,7 +503,7 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
     }
     meters.failed[error.reason].value += group.events.length;
     if (error.reason === "network" || error.reason === "timeout") meters.ambiguous.value += group.events.length;
-    lastError = `${error.reason}: ${error.message}`;
+    circuit.note(error);
     if (whose === "retry") retry(group, error);
     else if (whose === "receiver") open(group, error);
     else {
@@ -563,27 +549,11 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
     waiting.unshift(first);
   }
 
-  /** What the destination asks for, within reason; undefined when it does not ask. */
-  function asked({ retryAfterMs }: DeliveryError): number | undefined {
-    if (retryAfterMs === undefined || !(retryAfterMs >= 0)) return undefined;
-    return Math.min(Math.max(retryAfterMs, settings.retry.minMs / 2), MAX_WAIT_MS);
-  }
-
-  function backoff(failures: number): number {
-    const { minMs, maxMs } = settings.retry;
-    const ceiling = Math.min(maxMs, minMs * 2 ** Math.min(failures - 1, 20));
-    return Math.max(minMs / 2, host.random() * ceiling);
-  }
-
   function retry(group: Group, error: DeliveryError): void {
     const now = host.now();
     group.attempts++;
-    failuresInRow++;
     meters.retried.value += group.events.length;
-    const wanted = asked(error);
-    // Never at once: a destination that fails in no time would keep everything else from running.
-    const delay = Math.max(1, wanted ?? backoff(group.attempts));
-    if (error.reason === "throttled" && wanted !== undefined) pausedUntil = Math.max(pausedUntil, now + delay);
+    const delay = circuit.failed(error, group.attempts, now);
     group.readyAt = now + delay;
     waiting.push(group);
     logger.warn("delivery failed, will retry", {
@@ -593,27 +563,23 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
       attempt: group.attempts,
       retryInMs: Math.round(delay),
     });
-    if (failuresInRow < PATIENCE) return;
-    if (state === "up") state = "retrying";
-    probeAt = Math.max(probeAt, now + Math.max(1, wanted ?? backoff(failuresInRow - PATIENCE + 1)));
   }
 
   /** The destination refuses Petrel, not the event: wait, keep everything, probe with one delivery. */
   function open(group: Group, error: DeliveryError): void {
     const now = host.now();
+    const first = circuit.state !== "open";
     group.attempts++;
-    failuresInRow++;
-    probeAt = now + Math.max(1, asked(error) ?? PROBE_MS);
+    const probeAt = circuit.refused(error, now);
     // At the end: where several groups wait, each is the probe in its turn.
     waiting.push(group);
-    if (state !== "open") {
+    if (first) {
       logger.error("receiver refuses deliveries, its events wait", {
         reason: error.reason,
         error: error.message,
         probeInMs: Math.round(probeAt - now),
       });
     }
-    state = "open";
     meters.up.value = 0;
     for (const one of waiting) one.readyAt = probeAt;
   }
@@ -696,9 +662,7 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
       redo.length = 0;
       passed.length = 0;
       cursor = log.head;
-      failuresInRow = 0;
-      pausedUntil = 0;
-      probeAt = 0;
+      circuit.reset();
     },
     async retire() {
       retired = true;
@@ -748,7 +712,10 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
         meters.dropped.overflow.value += host.copies(seq);
       }
     },
-    status: () => ({ name: settings.name, state, backlog: backlog(), inFlight: lanes.busy, lastError }),
+    status() {
+      const { state, lastError } = circuit;
+      return { name: settings.name, state, backlog: backlog(), inFlight: lanes.busy, lastError };
+    },
     stuck(now) {
       const longest = lanes.longest(now);
       return longest > Math.max(3 * settings.timeoutMs, settings.timeoutMs + 5 * GRACE_MS) ? longest : 0;
