@@ -322,12 +322,12 @@ export async function createTurns(options: TurnsOptions): Promise<Turns> {
     await turn?.watches?.stop();
     const keeps = journal !== undefined || store !== undefined;
     const drained = leading && (await pipeline.drain(AbortSignal.timeout(drainMs), keeps));
-    for (const { name, left, lastError } of await pipeline.stop(keeps || !leading)) {
-      if (left === 0 || !leading) continue;
+    for (const { name, left, lost, lastError } of await pipeline.stop(keeps || !leading)) {
       const fields = { receiver: name, events: left, error: lastError };
-      if (journal) logger.info("stopped with events not delivered: they are in the journal", fields);
-      else if (store) logger.info("stopped with events not delivered: the API server tells them again", fields);
-      else logger.error("stopped with events not delivered", fields);
+      if (lost > 0) logger.error("stopped with events not delivered", { ...fields, lost });
+      else if (left === 0 || !leading) continue;
+      else if (journal) logger.info("stopped with events not delivered: they are in the journal", fields);
+      else logger.info("stopped with events not delivered: the API server tells them again", fields);
     }
     await farewell(leading);
     end.abort();

@@ -150,11 +150,18 @@ export interface Pipeline {
   drain(signal: AbortSignal, kept?: boolean): Promise<boolean>;
   /**
    * Ends receivers, and returns what they did not deliver. `kept`: the next start finds it again; else it is counted as
-   * dropped by `shutdown`. Default: whether there is a journal.
+   * dropped by `shutdown`. Default: whether there is a journal. Without one, what was posted is lost in any case.
    */
-  stop(
-    kept?: boolean,
-  ): Promise<readonly { readonly name: string; readonly left: number; readonly lastError: string | undefined }[]>;
+  stop(kept?: boolean): Promise<readonly Ended[]>;
+}
+
+/** How a receiver ended. */
+export interface Ended {
+  readonly name: string;
+  /** Events that it did not deliver, and those of them that nobody will tell again. */
+  readonly left: number;
+  readonly lost: number;
+  readonly lastError: string | undefined;
 }
 
 const HOUSEKEEPING_MS = 10_000;
@@ -642,9 +649,10 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     replace: async (by) => (replacing ?? (await openReplacing())).replace(by),
     async drain(signal, kept = false) {
       summaries.flush();
-      // Nobody waits for a destination that is down when what is for it is not lost.
+      // Nobody waits for a destination that is down when what is for it is not lost, as what was posted is without a disk.
+      const patient = !kept || (!keeper && slots.some((slot) => waitingPosted(slot) > 0));
       const done = (): boolean =>
-        receivers.every((receiver) => receiver.low() === log.head || (kept && receiver.status().state !== "up"));
+        receivers.every((receiver) => receiver.low() === log.head || (!patient && receiver.status().state !== "up"));
       for (const receiver of receivers) receiver.hurry();
       await pressure.until(done, signal);
       return receivers.every((receiver) => receiver.low() === log.head);
@@ -656,7 +664,12 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       const ended = await Promise.all(
         receivers.map(async (receiver) => {
           const { name, lastError } = receiver.status();
-          return { name, left: await receiver.stop(kept), lastError };
+          const left = await receiver.stop(kept);
+          if (!kept || keeper) return { name, left, lost: kept ? 0 : left, lastError };
+          const slot = slots.find((one) => one.receiver === receiver);
+          const lost = slot ? waitingPosted(slot) : 0;
+          if (slot) meters.receiver(name, slot.settings.sink).dropped.shutdown.value += lost;
+          return { name, left, lost, lastError };
         }),
       );
       await office.stop();

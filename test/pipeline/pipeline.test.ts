@@ -253,7 +253,32 @@ describe("the end", () => {
     put("a", "b", "c");
     await eventually("an open circuit", () => pipeline.status().receivers[0]?.state === "open");
     expect(await pipeline.drain(AbortSignal.timeout(20))).toBe(false);
-    expect(await pipeline.stop()).toEqual([{ name: "dead", left: 3, lastError: "unauthorized: who are you" }]);
+    expect(await pipeline.stop()).toEqual([{ name: "dead", left: 3, lost: 3, lastError: "unauthorized: who are you" }]);
+  });
+
+  test("of what is left where positions are kept elsewhere, only what was posted is lost: it is waited for, and counted", async () => {
+    const { pipeline, put, meters } = await aPipeline({ dead: refuses }, { definition: { batch: { count: 1 } } });
+    put("watched");
+    await eventually("an open circuit", () => pipeline.status().receivers[0]?.state === "open");
+    // The API server tells it again.
+    expect(await pipeline.drain(AbortSignal.timeout(5_000), true)).toBe(false);
+    const input = { metadata: { uid: "posted" }, involvedObject: { kind: "Pod", uid: "o-posted" }, reason: "posted" };
+    pipeline.receive(
+      pipeline.watch("http"),
+      Buffer.from(JSON.stringify(input)),
+      "added",
+      Number.NaN,
+      identityOf("posted"),
+      normalise(input),
+      true,
+    );
+    const begun = performance.now();
+    expect(await pipeline.drain(AbortSignal.timeout(50), true)).toBe(false);
+    expect(performance.now() - begun).toBeGreaterThan(40);
+    expect(await pipeline.stop(true)).toEqual([
+      { name: "dead", left: 2, lost: 1, lastError: "unauthorized: who are you" },
+    ]);
+    expect(meters.receiver("dead", "dead").dropped.shutdown.value).toBe(1);
   });
 
   test("a sink that fails to close is no failure to stop", async () => {
