@@ -4,7 +4,7 @@
  */
 import type { Event } from "./event.ts";
 import { createBoundedCache } from "./kube/bounded-cache.ts";
-import { goJson, metadataShape, referenceShape } from "./payload.ts";
+import { eventShape, goJson, referenceShape } from "./payload.ts";
 
 /** States that are remembered per receiver, and what their texts may take, in UTF-16 units. */
 const STATES = 4_096;
@@ -12,24 +12,14 @@ const TEXT = 8 * 1024 * 1024;
 
 /** @see https://pkg.go.dev/k8s.io/api/core/v1#Event for the order; objects of an informer carry no kind and apiVersion. */
 export function coreEventJson(event: Event): string {
-  const { source, series } = event;
-  return goJson({
-    metadata: metadataShape(event.metadata),
-    involvedObject: referenceShape(event.involvedObject),
-    reason: event.reason || undefined,
-    message: event.message || undefined,
-    source: { component: source.component || undefined, host: source.host || undefined },
-    firstTimestamp: event.firstTimestamp || null,
-    lastTimestamp: event.lastTimestamp || null,
-    count: event.count || undefined,
-    type: event.type || undefined,
-    eventTime: event.eventTime || null,
-    series: series && { count: series.count || undefined, lastObservedTime: series.lastObservedTime || null },
-    action: event.action || undefined,
-    related: event.related && referenceShape(event.related),
-    reportingComponent: event.reportingComponent,
-    reportingInstance: event.reportingInstance,
-  });
+  const {
+    metadata,
+    involvedObject: _,
+    clusterName: _name,
+    clusterEnvironment: _environment,
+    ...rest
+  } = eventShape(event);
+  return goJson({ metadata, involvedObject: referenceShape(event.involvedObject), ...rest });
 }
 
 interface State {

@@ -94,7 +94,7 @@ export function referenceShape(ref: ObjectReference) {
 }
 
 /** @see https://pkg.go.dev/k8s.io/apimachinery/pkg/apis/meta/v1#ObjectMeta for the order. */
-export function metadataShape(meta: ObjectMeta) {
+function metadataShape(meta: ObjectMeta) {
   return {
     name: meta.name || undefined,
     generateName: meta.generateName || undefined,
