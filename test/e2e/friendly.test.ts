@@ -37,12 +37,13 @@ const HPA = "Kubernetes.Autoscaling.HorizontalPodAutoscaler.V1";
 const DEPLOYMENT = "Kubernetes.Autoscaling.Deployment.V1";
 
 /** By reason and kind; a function where the message decides; undefined: raw. */
-const EXPECTED: Readonly<Record<string, string | undefined | ((message: string) => string)>> = {
+const EXPECTED: Readonly<Record<string, string | undefined | ((message: string) => string | undefined)>> = {
   "ScalingReplicaSet Deployment": (message) => `${DEPLOYMENT}.${/^Scaled up/.test(message) ? "ScaleOut" : "ScaleIn"}`,
   "SuccessfulCreate ReplicaSet": undefined,
   "SuccessfulDelete ReplicaSet": undefined,
   "Scheduled Pod": `${POD}.Scheduled`,
-  "FailedScheduling Pod": `${POD}.SchedulingFailed`,
+  // A pod that is deleted while it is scheduled fails in the scheduler's own terms, which are no lack of nodes.
+  "FailedScheduling Pod": (message) => (/nodes (are )?available/.test(message) ? `${POD}.SchedulingFailed` : undefined),
   "Preempted Pod": `${POD}.Preempted`,
   "TaintManagerEviction Pod": (message) => `${POD}.${/^Marking/.test(message) ? "Evicted" : "EvictionCancelled"}`,
   "NodeNotReady Pod": undefined,
@@ -311,7 +312,12 @@ describeReal("what a real control plane says", ["kube"], () => {
     );
     const known = Object.values(EXPECTED).filter((one) => typeof one === "string");
     expect(types).toEqual(
-      [...new Set([...known, `${DEPLOYMENT}.ScaleOut`, `${DEPLOYMENT}.ScaleIn`, `${POD}.Evicted`])].sort(),
+      [
+        ...new Set([
+          ...known,
+          ...[`${DEPLOYMENT}.ScaleOut`, `${DEPLOYMENT}.ScaleIn`, `${POD}.Evicted`, `${POD}.SchedulingFailed`],
+        ]),
+      ].sort(),
     );
 
     const web = { name: "web", namespace: ns, labels: { app: "web", team: "shop" } };

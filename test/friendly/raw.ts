@@ -40,6 +40,13 @@ export const RAW: readonly (readonly [string, string, string, string, string])[]
     "pods by selector app=a are controlled by multiple HPAs: [shop/a shop/b]",
   ],
   ["default-scheduler", "FailedScheduling", "Warning", "Pod", "skip schedule deleting pod: shop/web-1"],
+  [
+    "default-scheduler",
+    "FailedScheduling",
+    "Warning",
+    "Pod",
+    'running Bind plugin "DefaultBinder": Operation cannot be fulfilled on pods/binding "web-1": pod web-1 is being deleted, cannot be assigned to a host',
+  ],
   ["default-scheduler", "FailedScheduling", "Warning", "Node", "no nodes available to schedule pods"],
   [
     "kubelet",
