@@ -2,7 +2,8 @@
 import type { Config } from "./config/types.ts";
 import type { ApiClient } from "./kube/client.ts";
 import type { SortWindow } from "./kube/sort-window.ts";
-import { createWatch, type TIMING, type Watch, type WatchStatus, type WatchTarget } from "./kube/watch.ts";
+import { createWatch, type Watch, type WatchStatus, type WatchTarget } from "./kube/watch.ts";
+import type { TIMING } from "./kube/watch-timing.ts";
 import type { Logger } from "./logger.ts";
 import type { Metrics } from "./metrics.ts";
 import { type Meters, registerWatch } from "./pipeline/meters.ts";

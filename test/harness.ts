@@ -4,7 +4,7 @@ import { type ApiServer, createApiServer } from "../src/demo/api-server.ts";
 import type { EventInput } from "../src/demo/event-store.ts";
 import type { Event } from "../src/event.ts";
 import { IN_CLUSTER, openServer } from "../src/kube/credentials.ts";
-import type { TIMING } from "../src/kube/watch.ts";
+import type { TIMING } from "../src/kube/watch-timing.ts";
 import { createLogger, type Level } from "../src/logger.ts";
 import { createMetrics, type Metrics } from "../src/metrics.ts";
 import { needsCluster, type Petrel, startPetrel } from "../src/petrel.ts";

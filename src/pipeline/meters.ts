@@ -3,7 +3,9 @@
  * Nothing here is labelled with what an event contains: the number of series depends on the config alone.
  */
 import { REASONS, type Reason } from "../errors.ts";
-import { type Change, DISCARD_REASONS, RECONNECT_REASONS, type WatchMeters, type WatchStatus } from "../kube/watch.ts";
+import { DISCARD_REASONS } from "../kube/intake.ts";
+import { RECONNECT_REASONS } from "../kube/reconnect.ts";
+import type { Change, WatchMeters, WatchStatus } from "../kube/watch.ts";
 import type { Cell, Metrics } from "../metrics.ts";
 import type { PipelineMeters, PipelineStatus } from "./pipeline.ts";
 import { DROP_REASONS, HELD_REASONS } from "./receiver.ts";
