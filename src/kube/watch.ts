@@ -123,6 +123,8 @@ export function createWatch(target: WatchTarget, settings: WatchSettings, host: 
   /** It was said that watching fails. */
   let failed = false;
   let openedAt = 0;
+  /** Where the open watch began: it tells nothing from there or below, whatever an earlier process heard of it. */
+  let begunAt = Number.NaN;
   /** What a first list takes must have happened since then; undefined before the first attempt to list. */
   let oldest: number | undefined;
 
@@ -163,6 +165,7 @@ export function createWatch(target: WatchTarget, settings: WatchSettings, host: 
       });
       const began = host.now();
       openedAt = began;
+      begunAt = Number(from);
       lastByteAt = began;
       open = true;
       lastError = undefined;
@@ -237,6 +240,10 @@ export function createWatch(target: WatchTarget, settings: WatchSettings, host: 
     if (type === "ERROR") throw statusError(object);
     const metadata = (object as Json | undefined)?.metadata as Json | undefined;
     const at = Number(metadata?.resourceVersion ?? Number.NaN);
+    if (at <= begunAt && (type === "ADDED" || type === "MODIFIED")) {
+      meters.discarded.repeated.value++;
+      return;
+    }
     if (type === "BOOKMARK" || type === "DELETED") {
       advance(at, metadata);
       return;

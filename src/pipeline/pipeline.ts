@@ -280,6 +280,8 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       return seq;
     }
     if (found) lookups.attach(seq, found, entry.receivedAt + config.lookupTimeoutMs);
+    // Before anything is committed: an entry on record that its watch may tell again would be there twice.
+    if (!entry.unordered) places.reach(entry.watch, entry.version);
     keeper?.changed();
     for (const receiver of receivers) receiver.wake();
     return seq;

@@ -53,6 +53,31 @@ test.concurrent("restarts in good order under load: nothing lost, nothing twice"
   expectExactlyOnce(world);
 }, 60_000);
 
+// Found by a walk: an event that still waited in the journal for one receiver was told again to all of them.
+test.concurrent("the API server tells once more what an earlier process heard: nobody gets it twice", async () => {
+  await using world = await createWorld({ seed: 15, setup: JOURNAL });
+  const petrel = world.instance();
+  await petrel.start();
+  world.write(50);
+  expect(await world.settle(10_000)).toBe(true);
+  world.end("bulk").mood = "unavailable";
+  world.write(50);
+  expect(await world.settle(10_000, ["bulk"])).toBe(true);
+  await Bun.sleep(JOURNAL.recordMs ?? 0);
+  await petrel.kill();
+  world.end("bulk").mood = "fine";
+  await petrel.start();
+  world.duplicate(30);
+  world.write(20);
+  expect(await world.settle(10_000)).toBe(true);
+  world.duplicate(30);
+  world.write(20);
+  expect(await world.settle(10_000)).toBe(true);
+  expect(await petrel.stop()).toBe(0);
+  expectExactlyOnce(world);
+  expect(petrel.process.metric("petrel_events_discarded_total", 'reason="repeated"')).toBeGreaterThan(30);
+}, 60_000);
+
 test.concurrent("stopped and continued: what was under way is counted as ambiguous, nothing is lost", async () => {
   await using world = await createWorld({ seed: 13, setup: JOURNAL });
   const petrel = world.instance();
