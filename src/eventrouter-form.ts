@@ -1,4 +1,4 @@
-/** What eventrouter made of its envelope for some destinations: frames of RFC 5424, and one flat object. */
+/** What eventrouter made of its envelope for some destinations: frames of RFC 5424, lines of glog's, and one flat object. */
 import type { Event } from "./event.ts";
 import { goJson } from "./payload.ts";
 import { newestTime } from "./wire/event-time.ts";
@@ -30,6 +30,23 @@ function timeOf(event: Event): string {
   if (text === undefined || text === null) return "0001-01-01T00:00:00Z";
   // Go prints no more digits of a second than it needs.
   return text.replace(/\.(\d*?)0*Z$/, (_, digits: string) => (digits === "" ? "Z" : `.${digits.slice(0, 6)}Z`));
+}
+
+/** How wide glog makes the number of a process. */
+const PROCESS_WIDTH = 7;
+
+/**
+ * An envelope as glog wrote it, in local time: `Immdd hh:mm:ss.uuuuuu <pid> glogsink.go:42] {…}`. Everything was
+ * information there, warnings too, and that place in eventrouter's source is part of what filters look for. `atMs`: when it is written.
+ * @see https://pkg.go.dev/github.com/golang/glog for the header
+ */
+export function glogLine(envelope: string, atMs: number, pid: number): string {
+  const micros = Math.round(atMs * 1_000);
+  const at = new Date(Math.floor(micros / 1_000));
+  const two = (part: number): string => String(part).padStart(2, "0");
+  const day = `${two(at.getMonth() + 1)}${two(at.getDate())}`;
+  const time = `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
+  return `I${day} ${time}.${String(micros % 1_000_000).padStart(6, "0")} ${String(pid).padStart(PROCESS_WIDTH)} glogsink.go:42] ${envelope}`;
 }
 
 /** The envelope's leaves by their path, joined by `_`, in order of their names; labels and annotations are null when there are none. */

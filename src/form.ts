@@ -17,13 +17,17 @@ import {
 import type { ReceiverConfig } from "./config/types.ts";
 import { compileEnvelope } from "./envelope.ts";
 import type { Event } from "./event.ts";
-import { flatEnvelope, syslogFrame } from "./eventrouter-form.ts";
+import { flatEnvelope, glogLine, syslogFrame } from "./eventrouter-form.ts";
 import type { Logger } from "./logger.ts";
 import { deDot } from "./payload.ts";
 import type { SinkDefinition } from "./sink.ts";
 
-export const FORMATS = ["event", "cloudevents", "eventrouter", "rfc5424", "flatjson"] as const;
+export const FORMATS = ["event", "cloudevents", "eventrouter", "rfc5424", "glog", "flatjson"] as const;
 export type Format = (typeof FORMATS)[number];
+/** Whether it is eventrouter's envelope, in whatever dress: the event as it is stored, and nothing that was looked up. */
+export function isEnvelope(format: Format | undefined): boolean {
+  return format !== undefined && format !== "event" && format !== "cloudevents";
+}
 export const MODES = ["structured", "binary", "batch"] as const satisfies readonly ContentMode[];
 export const FRIENDLY = ["off", "only", "withRaw", "bridge"] as const;
 export type FriendlyChoice = (typeof FRIENDLY)[number];
@@ -110,11 +114,21 @@ export function compileForm(
   schema: string | undefined,
   options: FormOptions & { readonly deDot: boolean },
 ): (event: Event) => string {
-  const plain = textOf(json, schema, options);
-  const { wrap } = options.form;
-  const before = wrap === undefined ? "" : `{${JSON.stringify(wrap)}:`;
-  const text = wrap === undefined ? plain : (event: Event) => `${before}${plain(event)}}`;
+  const text = framed(wrapped(textOf(json, schema, options), options.form.wrap), options);
   return options.deDot ? (event) => text(deDot(event)) : text;
+}
+
+/** Under the one key of `wrap`, if there is one. */
+function wrapped(text: (event: Event) => string, wrap: string | undefined): (event: Event) => string {
+  if (wrap === undefined) return text;
+  const before = `{${JSON.stringify(wrap)}:`;
+  return (event) => `${before}${text(event)}}`;
+}
+
+/** Behind what some forms put before the JSON. */
+function framed(json: (event: Event) => string, { form, now }: FormOptions): (event: Event) => string {
+  if (form.format === "rfc5424") return (event) => syslogFrame(event, json(event));
+  return form.format === "glog" ? (event) => glogLine(json(event), now(), process.pid) : json;
 }
 
 function textOf(
@@ -126,7 +140,6 @@ function textOf(
   if (format === "event") return json;
   if (format !== "cloudevents") {
     const envelope = compileEnvelope();
-    if (format === "rfc5424") return (event) => syslogFrame(event, envelope(event));
     return format === "flatjson" ? (event) => flatEnvelope(envelope(event)) : envelope;
   }
   const events = compileCloudEvents(json, schema, options);

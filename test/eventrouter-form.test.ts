@@ -3,8 +3,10 @@ import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { compileEnvelope } from "../src/envelope.ts";
 import type { Event } from "../src/event.ts";
-import { flatEnvelope, syslogFrame } from "../src/eventrouter-form.ts";
+import { flatEnvelope, glogLine, syslogFrame } from "../src/eventrouter-form.ts";
+import { compileForm, type Form, type Format } from "../src/form.ts";
 import { normalise } from "../src/normalise.ts";
+import { recordingLogger } from "./contract.ts";
 
 const lines = readFileSync(`${import.meta.dir}/fixtures/eventrouter/eventrouter-sinks.txt`, "utf8").split("\n");
 const line = (begin: string): string => lines.find((one) => one.startsWith(begin)) ?? "";
@@ -36,11 +38,34 @@ test("a name that does not fit is cut, and costs nobody else anything", () => {
   );
 });
 
+/** What glog 1.2.5 wrote, in UTC: its own lines, with the place in the source that eventrouter's have. */
+test.each([
+  [1_795_866_859_918.388, 32_163, "I1128 11:54:19.918388   32163 glogsink.go:42] {}"],
+  [1_767_225_600_000, 1, "I0101 00:00:00.000000       1 glogsink.go:42] {}"],
+  [1_767_225_600_007.5, 12_345_678, "I0101 00:00:00.007500 12345678 glogsink.go:42] {}"],
+])("a line of glog's at %d", (at, pid, line) => {
+  expect(glogLine("{}", at, pid)).toBe(line);
+});
+
 test("a flat object is the recorded one, byte for byte", () => {
   const envelope = compileEnvelope();
   const [first, second] = ["ADDED", "UPDATED"].map((begin) => eventOf(behind(begin)));
   if (first) envelope(first);
   expect(second && flatEnvelope(envelope(second))).toBe(behind("FLAT("));
+});
+
+test("the key of `wrap` is inside frames and behind prefixes", () => {
+  const event = eventOf(behind("ADDED"));
+  const { logger: log } = recordingLogger();
+  const said = (format: Format, wrap?: string): string => {
+    const form: Form = { format, mode: undefined, friendly: "off", ...(wrap !== undefined && { wrap }) };
+    return compileForm(() => "", undefined, { form, log, now: () => 1_767_225_600_000, deDot: false })(event);
+  };
+  const json = said("eventrouter");
+  const wrapped = lines.find((one) => one.startsWith('{"k8s":'));
+  expect(said("eventrouter", "k8s")).toBe(wrapped ?? "no line under a key is recorded");
+  expect(said("rfc5424", "k8s")).toBe(syslogFrame(event, `{"k8s":${json}}`));
+  expect(said("glog", "k8s")).toBe(glogLine(`{"k8s":${json}}`, 1_767_225_600_000, process.pid));
 });
 
 test("labels and lists have a leaf each", () => {

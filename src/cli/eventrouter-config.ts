@@ -107,7 +107,8 @@ function receiverOf(settings: Settings): Json {
 }
 
 const SINKS: Readonly<Record<string, (settings: Settings) => Json>> = {
-  glog: () => ({ format: "eventrouter", stdout: {} }),
+  // What it wrote there with `-logtostderr`, as the images had it: files in a container help nobody.
+  glog: () => ({ format: "glog", file: { path: "/dev/stderr" } }),
   stdout(settings) {
     const wrap = textOf(settings, "stdoutjsonnamespace");
     return { format: "eventrouter", ...(wrap && { wrap: literal(wrap) }), stdout: {} };

@@ -24,8 +24,9 @@ export function lintForm(receiver: ReceiverConfig, sink: SinkDefinition, path: P
     return;
   }
   const { layout } = receiver.config;
-  if (form.format === "rfc5424" && !LINES.has(sink.name)) {
-    add("format", "not-json", `${sink.title} wants JSON, and a frame of syslog is none`, "write `format: eventrouter`");
+  if ((form.format === "rfc5424" || form.format === "glog") && !LINES.has(sink.name)) {
+    const what = form.format === "glog" ? "a line of glog's" : "a frame of syslog";
+    add("format", "not-json", `${sink.title} wants JSON, and ${what} is none`, "write `format: eventrouter`");
   }
   if (
     form.format !== "event" &&

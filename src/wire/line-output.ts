@@ -24,8 +24,14 @@ const WAIT_MAX_MS = 20;
 /** Tries in the next turns of the loop before timers are set: a living reader needs microseconds. */
 const EAGER_TRIES = 8;
 
-/** Takes the descriptor over, non-blocking if it can block. */
-export function lineOutput(fd: number): LineOutput {
+/** What a pipe takes whole or not at all. @see https://man7.org/linux/man-pages/man7/pipe.7.html (PIPE_BUF) */
+const ATOMIC = 4_096;
+
+/**
+ * Takes the descriptor over, non-blocking if it can block. `shared`: others write lines there, too, so that no write is
+ * larger than a full pipe would take whole, unless a line is.
+ */
+export function lineOutput(fd: number, { shared = false } = {}): LineOutput {
   const isFile = fd > 2 && fstatSync(fd).isFile();
   /** The line that was begun last, and how much of it is written. */
   let line: Buffer = Buffer.alloc(0);
@@ -35,7 +41,7 @@ export function lineOutput(fd: number): LineOutput {
   /** Writes what it can until the signal aborts; `progress` tells how far it came, also when it throws. */
   const drain = async (bytes: Buffer, signal: AbortSignal, progress: { at: number }): Promise<void> => {
     for (let idle = 0; progress.at < bytes.length && !signal.aborted && !closed; ) {
-      const taken = writeNow(fd, bytes, progress.at);
+      const taken = writeNow(fd, bytes, progress.at, shared ? atomicEnd(bytes, progress.at) : bytes.length);
       progress.at += taken;
       idle = taken > 0 ? 0 : idle + 1;
       if (idle > 0) await pause(idle);
@@ -76,10 +82,17 @@ export function lineOutput(fd: number): LineOutput {
   };
 }
 
+/** Where the lines end that a pipe takes at once; the end of the first if it is longer. */
+function atomicEnd(bytes: Buffer, from: number): number {
+  if (bytes.length - from <= ATOMIC) return bytes.length;
+  const last = bytes.lastIndexOf(NEWLINE, from + ATOMIC - 1);
+  return (last >= from ? last : bytes.indexOf(NEWLINE, from)) + 1;
+}
+
 /** Bytes taken; 0 when there is no room now. */
-function writeNow(fd: number, bytes: Buffer, from: number): number {
+function writeNow(fd: number, bytes: Buffer, from: number, to: number): number {
   try {
-    return writeSync(fd, bytes, from);
+    return writeSync(fd, bytes, from, to - from);
   } catch (error) {
     if (errorCode(error) === "EAGAIN") return 0;
     throw error;

@@ -59,7 +59,8 @@ export function rotatingFile(options: RotatingFileOptions): RotatingFile {
     let stat = statSync(path, { throwIfNoEntry: false });
     if (output === undefined || stat?.ino !== inode) {
       close();
-      output = lineOutput(openAppending(path));
+      // Petrel's own log goes there, too.
+      output = lineOutput(openAppending(path), { shared: path === "/dev/stderr" });
       stat = statSync(path);
       inode = stat.ino;
     }

@@ -19,8 +19,8 @@ const INFLUX = { sink: "influxdb", influxdbHost: "i:8086", influxdbUsername: "u"
 
 /** Settings of eventrouter's, and what the receiver that does its work is. */
 const SINKS: readonly (readonly [object, object])[] = [
-  [{}, { sink: "stdout", format: "eventrouter" }],
-  [{ sink: "glog" }, { sink: "stdout", format: "eventrouter" }],
+  [{}, { sink: "file", format: "glog", config: { path: "/dev/stderr" } }],
+  [{ sink: "glog" }, { sink: "file", format: "glog", config: { path: "/dev/stderr" } }],
   [
     { sink: "stdout", stdoutJSONNamespace: "k8s" },
     { sink: "stdout", format: "eventrouter", wrap: "k8s" },

@@ -1,68 +1,8 @@
 /** The image of eventrouter swapped for Petrel's: its flags, its config.json, its lines and frames, its counters. */
 import { expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { createApiServer } from "../../src/demo/api-server.ts";
 import { anEventInput } from "../harness.ts";
-import { freePorts } from "../testbed/process.ts";
 import { eventually } from "./eventually.ts";
-import { EXECUTABLE } from "./executable.ts";
-
-async function openRouter(config: object) {
-  const folder = mkdtempSync(join(tmpdir(), "petrel-router-"));
-  const api = await createApiServer();
-  const kubeconfig = join(folder, "kubeconfig");
-  await Bun.write(
-    kubeconfig,
-    JSON.stringify({
-      clusters: [{ name: "c", cluster: { server: api.url } }],
-      contexts: [{ name: "c", context: { cluster: "c", user: "u" } }],
-      users: [{ name: "u", user: {} }],
-      "current-context": "c",
-    }),
-  );
-  await Bun.write(join(folder, "router.json"), JSON.stringify(config));
-  const [port = 0] = await freePorts(1);
-  const child = Bun.spawn([EXECUTABLE, "-v", "3", "-logtostderr", `-listen-address=127.0.0.1:${port}`], {
-    cwd: folder,
-    env: { PATH: process.env.PATH, KUBECONFIG: kubeconfig, EVENTROUTER_CONFIG: join(folder, "router.json") },
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "pipe",
-  });
-  const words = new Response(child.stderr).text();
-  const lines: string[] = [];
-  const reading = (async () => {
-    let rest = "";
-    const decoder = new TextDecoder();
-    for await (const chunk of child.stdout) {
-      const parts = (rest + decoder.decode(chunk, { stream: true })).split("\n");
-      rest = parts.pop() ?? "";
-      lines.push(...parts);
-    }
-  })();
-  await eventually("it watches", 10_000, async () => {
-    if (child.exitCode !== null) return `it ended with ${child.exitCode}: ${await words}`;
-    return (await fetch(`http://127.0.0.1:${port}/-/ready`)).status === 200 ? undefined : "not ready";
-  });
-  return {
-    api,
-    lines,
-    metrics: async () => await (await fetch(`http://127.0.0.1:${port}/metrics`)).text(),
-    async stop(): Promise<number> {
-      child.kill("SIGTERM");
-      const code = await child.exited;
-      await reading;
-      return code;
-    },
-    async [Symbol.asyncDispose]() {
-      child.kill("SIGKILL");
-      await api.stop();
-      rmSync(folder, { recursive: true, force: true });
-    },
-  };
-}
+import { openRouter } from "./router.ts";
 
 test("stdout under a key, each state once, counted by type, and exit code 0", async () => {
   await using router = await openRouter({ sink: "stdout", stdoutJSONNamespace: "k8s", "resync-interval": "1s" });
@@ -119,4 +59,32 @@ test("http: frames, one after the other, in a body", async () => {
   await eventually("twenty frames", 10_000, () => (messages().length === 20 ? undefined : body.slice(-200)));
   expect(messages()).toEqual(Array.from({ length: 20 }, (_, n) => `mëssage ${n}`));
   expect(await router.stop()).toBe(0);
+}, 60_000);
+
+test("glog: lines with its prefix on standard error, in local time, between Petrel's own", async () => {
+  const env = { TZ: "Asia/Tokyo" };
+  await using router = await openRouter({ sink: "glog" }, { env });
+  const before = Date.now();
+  for (let n = 0; n < 50; n++) {
+    const type = n % 2 === 0 ? "Normal" : "Warning";
+    router.api.put(anEventInput({ type, reason: "BackOff", message: `mëssage ${n} ${"x".repeat(n * 100)}` }));
+  }
+  const line = /^I(\d\d)(\d\d) (\d\d:\d\d:\d\d)\.(\d\d\d)\d\d\d +\d+ glogsink\.go:42\] (\{.*\})$/;
+  const told = () => router.errors.flatMap((one) => line.exec(one) ?? []).length / 6;
+  await eventually("fifty lines", 10_000, () => (told() === 50 ? undefined : `${told()}`));
+  expect(await router.stop()).toBe(0);
+  expect(router.lines).toEqual([]);
+  const events = router.errors.flatMap((one) => {
+    const [, month, day, time, millis, json = ""] = line.exec(one) ?? [];
+    if (month === undefined) return [];
+    const at = Date.parse(`${new Date().getFullYear()}-${month}-${day}T${time}.${millis}+09:00`);
+    expect(at).toBeGreaterThanOrEqual(before - 1);
+    expect(at).toBeLessThanOrEqual(Date.now() + 1);
+    return [JSON.parse(json) as { readonly verb: string; readonly event: { readonly message: string } }];
+  });
+  expect(events.map(({ verb, event }) => [verb, event.message.length])).toEqual(
+    Array.from({ length: 50 }, (_, n) => ["ADDED", `mëssage ${n} `.length + n * 100]),
+  );
+  // What is no event's is a line of Petrel's, and whole.
+  expect(router.errors.filter((one) => one.includes("glogsink") !== line.test(one))).toEqual([]);
 }, 60_000);

@@ -87,6 +87,19 @@ describe("lines to a pipe", () => {
     expect(text).toBe(`${lines(0, taken + 1)}${lines(500, 501)}`);
   });
 
+  test("that others write to as well are never torn by a pipe that is full", async () => {
+    const shared = lineOutput(openSync(path, constants.O_WRONLY | constants.O_NONBLOCK), { shared: true });
+    const error = await refusalOf(shared.write(lines(0, 100), soon(), "the write"));
+    const text = readNow(reader);
+    expect(text).toBe(lines(0, error.refused?.[0]?.index ?? 0).toString());
+    expect(text.length).toBeGreaterThan(60_000);
+    // A longer one goes as it can.
+    const long = Buffer.from(`${"y".repeat(10_000)}\n${line(1)}`);
+    await shared.write(long, AbortSignal.timeout(2_000), "the write");
+    expect(readNow(reader)).toBe(long.toString());
+    shared.close();
+  });
+
   test("while the reader is away are refused, and the next reader finds whole lines", async () => {
     await output.write(lines(0, 2), soon(), "the write");
     closeSync(reader);
