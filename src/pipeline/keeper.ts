@@ -5,8 +5,9 @@
 import type { Event } from "../event.ts";
 import type { Journal, JournalEntry, Progress as JournalProgress } from "../journal/journal.ts";
 import { createPages } from "../journal/pages.ts";
+import type { Progress } from "./cursor.ts";
 import { type Disk, type EventLog, flagsOf } from "./log.ts";
-import type { Progress, Receiver } from "./receiver.ts";
+import type { Receiver } from "./receiver.ts";
 import { type IdHash, RECENT_IDS } from "./recent-ids.ts";
 
 export interface Keeper extends Disk {

@@ -8,7 +8,7 @@ import { RECONNECT_REASONS } from "../kube/reconnect.ts";
 import type { Change, WatchMeters, WatchStatus } from "../kube/watch.ts";
 import type { Cell, Metrics } from "../metrics.ts";
 import type { PipelineMeters, PipelineStatus } from "./pipeline.ts";
-import { DROP_REASONS, HELD_REASONS } from "./receiver.ts";
+import { DROP_REASONS, HELD_REASONS } from "./receiver-host.ts";
 
 const CHANGES = ["added", "modified", "listed"] as const satisfies readonly Change[];
 const FAILURES = Object.keys(REASONS) as readonly Reason[];

@@ -15,6 +15,7 @@ import { exporterSeenMs, withObjectMetadata } from "../normalise.ts";
 import type { CompileTemplate } from "../payload.ts";
 import type { Sink, SinkDefinition } from "../sink.ts";
 import { createSinkContext } from "./context.ts";
+import type { Progress } from "./cursor.ts";
 import { createDeadLetterOffice, type DeadLetterMeters, type DeadLetterOffice } from "./dead-letter-office.ts";
 import { createDeadLetters, type DeadLetters, MEMORY_LIMITS, refusedEvent } from "./dead-letters.ts";
 import { planEnrichment } from "./enrichment.ts";
@@ -26,15 +27,8 @@ import { createPlaces } from "./places.ts";
 import type { Checkpoint, Position } from "./positions.ts";
 import { createPosting, isPosted, type Posted, type Prepared, parseEntry } from "./posting.ts";
 import { createPressure } from "./pressure.ts";
-import {
-  createReceiver,
-  type HeldReason,
-  type Progress,
-  type Receiver,
-  type ReceiverHost,
-  type ReceiverMeters,
-  type ReceiverStatus,
-} from "./receiver.ts";
+import { createReceiver, type Receiver, type ReceiverStatus } from "./receiver.ts";
+import type { HeldReason, ReceiverHost, ReceiverMeters } from "./receiver-host.ts";
 import type { Replacing } from "./replacing.ts";
 import { compileRoute } from "./route.ts";
 import { createRouting } from "./routing.ts";

@@ -3,10 +3,11 @@ import { receiverKey } from "../config/difference.ts";
 import type { Config, ReceiverConfig } from "../config/types.ts";
 import type { Logger } from "../logger.ts";
 import type { Sink } from "../sink.ts";
+import type { Progress } from "./cursor.ts";
 import type { EventLog } from "./log.ts";
 import type { Replacement } from "./pipeline.ts";
 import type { Pressure } from "./pressure.ts";
-import type { Progress, Receiver } from "./receiver.ts";
+import type { Receiver } from "./receiver.ts";
 import type { Generation, Slot } from "./slot.ts";
 
 /** What the pipeline lends. */

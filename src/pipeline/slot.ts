@@ -6,7 +6,8 @@ import type { SinkDefinition } from "../sink.ts";
 import type { Enrichment } from "./enrichment.ts";
 import type { Gate } from "./gates.ts";
 import type { Position } from "./positions.ts";
-import type { Receiver, ReceiverSettings } from "./receiver.ts";
+import type { Receiver } from "./receiver.ts";
+import type { ReceiverSettings } from "./receiver-host.ts";
 import type { Routing } from "./routing.ts";
 
 /** One config's way of routing. */

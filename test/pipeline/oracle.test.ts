@@ -7,7 +7,8 @@ import { createMetrics } from "../../src/metrics.ts";
 import { normalise } from "../../src/normalise.ts";
 import { createLog } from "../../src/pipeline/log.ts";
 import { createMeters } from "../../src/pipeline/meters.ts";
-import { createReceiver, type ReceiverSettings } from "../../src/pipeline/receiver.ts";
+import { createReceiver } from "../../src/pipeline/receiver.ts";
+import type { ReceiverSettings } from "../../src/pipeline/receiver-host.ts";
 import { forSeeds, type Random, seeded, type VirtualTime, withVirtualTime } from "./virtual-time.ts";
 
 interface Offered {

@@ -6,7 +6,8 @@ import { createMetrics } from "../../src/metrics.ts";
 import { normalise } from "../../src/normalise.ts";
 import { createLog } from "../../src/pipeline/log.ts";
 import { createMeters } from "../../src/pipeline/meters.ts";
-import { createReceiver, type ReceiverSettings } from "../../src/pipeline/receiver.ts";
+import { createReceiver } from "../../src/pipeline/receiver.ts";
+import type { ReceiverSettings } from "../../src/pipeline/receiver-host.ts";
 import { worked } from "../../src/template/turn.ts";
 import { eventually } from "../harness.ts";
 
