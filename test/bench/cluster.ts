@@ -11,26 +11,31 @@ export type Command =
   | { readonly do: "store"; readonly events: number }
   /** Write to the open watch: all at once, or `perSecond` evenly spaced. Answered when the last byte is handed over. */
   | { readonly do: "send"; readonly events: number; readonly perSecond?: number }
-  /** Answered when that many events have come to the webhooks, with what was measured. */
-  | { readonly do: "received"; readonly events: number }
+  /** Answered when that many different events have come to the webhooks since the last answer, or after `withinMs`. */
+  | { readonly do: "received"; readonly events: number; readonly withinMs: number }
   /** Answered when a watch is open. */
   | { readonly do: "watched" };
 
 export interface Received {
+  /** Different ones. */
   readonly events: number;
   readonly repeated: number;
   /** Milliseconds from handing a watch line over to having its request whole. */
   readonly p50: number;
   readonly p99: number;
+  readonly max: number;
 }
 
 const version = { now: 1_000 };
 let stored = 0;
 let watch: ServerResponse | undefined;
 const seen = new Set<string>();
-let got = 0;
+/** Of these, since the last answer. */
+let fresh = 0;
 let repeated = 0;
 let latencies: number[] = [];
+/** As young as any: a limit of age must take none of them away. */
+const now = `${new Date().toISOString().slice(0, 19)}Z`;
 
 /** Milliseconds since 1970 with fractions: the same clock in every process of the machine. */
 const clock = (): number => performance.timeOrigin + performance.now();
@@ -38,10 +43,9 @@ const clock = (): number => performance.timeOrigin + performance.now();
 /** A kubelet's BackOff as the API server writes it, managedFields included: about 1.35 kB. */
 function anEvent(n: number, rv: number, stamp: number): string {
   const pod = n % 977;
-  const now = "2026-11-21T09:00:00Z";
-  const meta = `{"name":"web-${pod}.17aa${n}","namespace":"ns-${n % 13}","uid":"0a1b2c3d-0000-4000-8000-${String(n).padStart(12, "0")}","resourceVersion":"${rv}","creationTimestamp":"${new Date().toISOString().slice(0, 19)}Z","managedFields":[{"manager":"kubelet","operation":"Update","apiVersion":"v1","time":"${now}","fieldsType":"FieldsV1","fieldsV1":{"f:count":{},"f:firstTimestamp":{},"f:involvedObject":{},"f:lastTimestamp":{},"f:message":{},"f:reason":{},"f:reportingComponent":{},"f:source":{"f:component":{},"f:host":{}},"f:type":{}}}]}`;
+  const meta = `{"name":"web-${pod}.17aa${n}","namespace":"ns-${n % 13}","uid":"0a1b2c3d-0000-4000-8000-${String(n).padStart(12, "0")}","resourceVersion":"${rv}","creationTimestamp":"${now}","managedFields":[{"manager":"kubelet","operation":"Update","apiVersion":"v1","time":"${now}","fieldsType":"FieldsV1","fieldsV1":{"f:count":{},"f:firstTimestamp":{},"f:involvedObject":{},"f:lastTimestamp":{},"f:message":{},"f:reason":{},"f:reportingComponent":{},"f:source":{"f:component":{},"f:host":{}},"f:type":{}}}]}`;
   const object = `{"kind":"Pod","namespace":"ns-${n % 13}","name":"web-${pod}","uid":"11111111-0000-4000-8000-${String(pod).padStart(12, "0")}","apiVersion":"v1","resourceVersion":"${rv - 1}","fieldPath":"spec.containers{app}"}`;
-  return `{"kind":"Event","apiVersion":"v1","metadata":${meta},"involvedObject":${object},"reason":"BackOff","message":"Back-off restarting failed container app in pod web-${pod}_ns-${n % 13}(11111111-0000-4000-8000-000000000000) #${stamp}#","source":{"component":"kubelet","host":"node-${n % 50}.example.internal"},"firstTimestamp":"${now}","lastTimestamp":"${now}","count":${(n % 9) + 1},"type":"${n % 3 ? "Warning" : "Normal"}","eventTime":null,"reportingComponent":"kubelet","reportingInstance":"node-${n % 50}.example.internal"}`;
+  return `{"kind":"Event","apiVersion":"v1","metadata":${meta},"involvedObject":${object},"reason":"BackOff","message":"Back-off restarting failed container app in pod web-${pod}_ns-${n % 13}(11111111-0000-4000-8000-000000000000) #${n}@${stamp}#","source":{"component":"kubelet","host":"node-${n % 50}.example.internal"},"firstTimestamp":"${now}","lastTimestamp":"${now}","count":${(n % 9) + 1},"type":"${n % 3 ? "Warning" : "Normal"}","eventTime":null,"reportingComponent":"kubelet","reportingInstance":"node-${n % 50}.example.internal"}`;
 }
 
 const server = createServer((request, response) => {
@@ -51,9 +55,17 @@ const server = createServer((request, response) => {
     response.writeHead(404).end("{}");
     return;
   }
+  // client-go asks for a list by way of a watch first, and takes this for an API server that has none.
+  if (url.searchParams.has("sendInitialEvents")) {
+    const status = { kind: "Status", apiVersion: "v1", status: "Failure", reason: "Invalid", code: 422 };
+    response.writeHead(422, { "content-type": "application/json" }).end(JSON.stringify(status));
+    return;
+  }
   if (url.searchParams.has("watch")) {
     response.writeHead(200, { "content-type": "application/json" });
     response.flushHeaders();
+    // A second watch is one that looks whether the first has gone silent.
+    if (watch && !watch.closed) return;
     watch = response;
     for (const tell of waitingForWatch.splice(0)) tell();
     return;
@@ -74,13 +86,10 @@ function receive(request: import("node:http").IncomingMessage, response: ServerR
   request.on("end", () => {
     const at = clock();
     const body = Buffer.concat(chunks).toString();
-    for (const [, stamp] of body.matchAll(/#([\d.]+)#/g)) {
+    for (const [, id = "", stamp] of body.matchAll(/#(\d+)@([\d.]+)#/g)) {
       latencies.push(at - Number(stamp));
-      got++;
-    }
-    const id = request.headers["idempotency-key"];
-    if (typeof id === "string") {
       if (seen.has(id)) repeated++;
+      else fresh++;
       seen.add(id);
     }
     response.writeHead(200).end();
@@ -126,24 +135,32 @@ async function obey(command: Command): Promise<unknown> {
       if (!watch) await new Promise<void>((resolve) => waitingForWatch.push(resolve));
       return { at: clock() };
     case "received": {
-      if (got < command.events) {
-        await new Promise<void>((resolve) => {
-          const check = (): void => {
-            if (got < command.events) return;
-            waitingForEvents.delete(check);
-            resolve();
-          };
-          waitingForEvents.add(check);
-        });
-      }
+      await arrived(command.events, command.withinMs);
       latencies.sort((a, b) => a - b);
-      const at = (share: number): number => latencies[Math.floor(latencies.length * share)] ?? Number.NaN;
-      const result: Received = { events: got, repeated, p50: at(0.5), p99: at(0.99) };
+      const at = (share: number): number => latencies[Math.floor((latencies.length - 1) * share)] ?? Number.NaN;
+      const result: Received = { events: fresh, repeated, p50: at(0.5), p99: at(0.99), max: at(1) };
       latencies = [];
-      got = 0;
+      repeated = 0;
+      fresh = 0;
       return result;
     }
   }
+}
+
+async function arrived(events: number, withinMs: number): Promise<void> {
+  if (fresh >= events) return;
+  await new Promise<void>((resolve) => {
+    const end = (): void => {
+      clearTimeout(late);
+      waitingForEvents.delete(check);
+      resolve();
+    };
+    const check = (): void => {
+      if (fresh >= events) end();
+    };
+    const late = setTimeout(end, withinMs);
+    waitingForEvents.add(check);
+  });
 }
 
 server.listen(0, "127.0.0.1", async () => {

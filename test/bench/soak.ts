@@ -1,10 +1,12 @@
 /** `bun run soak NAME`: long runs against the real thing, whose findings become test cases. */
 import { soakChaos } from "./soak-chaos.ts";
+import { soakList } from "./soak-list.ts";
 import { soakSinks } from "./soak-sinks.ts";
 import { soakTemplates } from "./soak-templates.ts";
 
 const SOAKS: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = {
   chaos: soakChaos,
+  list: soakList,
   sinks: soakSinks,
   templates: soakTemplates,
 };
@@ -13,6 +15,10 @@ const HELP = `bun run soak chaos [SCENARIO…] [--outage N] [--memory N] [--walk
     the executable (bun run build) under kills, restarts, hand-overs and outages: what is lost, what is repeated.
     --outage, --memory, --walk   minutes of these; default 10
     --write                      put the report into test/bench/soak-chaos.md
+bun run soak list [--events N] [--write]
+    memory of the executable that finds a million events at its start, all of them delivered.
+    --events    how many; default 1,000,000
+    --write     put the report into test/bench/soak-list.md
 bun run soak sinks [NAME…] [--count N] [--write]
     memory of each sink over many deliveries.
     --count     how many; default 50,000
