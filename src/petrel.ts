@@ -50,6 +50,8 @@ export interface Petrel {
   unhealthy(): string | undefined;
   /** Goes on by another config. Rejects, having changed nothing, when a receiver cannot be made. */
   replace(by: Replacement): Promise<void>;
+  /** Receivers that are refused by their destination try again now: a secret may be another. */
+  probe(): void;
   /** Stops the sources, delivers what waits within `shutdownTimeout`, ends. True when nothing was left. */
   stop(): Promise<boolean>;
 }
@@ -187,6 +189,7 @@ export async function startPetrel(options: PetrelOptions): Promise<Petrel> {
       const stuck = pipeline.stuck();
       return stuck && `a delivery to ${stuck.receiver} has been overdue for ${Math.round(stuck.ms / 1_000)} s`;
     },
+    probe: pipeline.probe,
     async replace(by) {
       const lookups = sameLookups(config, by.config) ? enricher : await openLookups(by.config);
       try {

@@ -72,7 +72,11 @@ export async function runPetrel(
     logger,
     metrics,
     begun: () => systemd?.reloading(),
-    ended: () => systemd?.ready(),
+    ended() {
+      // Secrets are read when they are used: one that is another now is no change of the config.
+      petrel?.probe();
+      systemd?.ready();
+    },
   });
   io.hangup(() => void reloader.reload("SIGHUP"));
   try {

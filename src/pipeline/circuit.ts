@@ -18,6 +18,8 @@ export interface Circuit {
   note(error: DeliveryError): void;
   /** The destination answers, be it that it takes an event or that it refuses one. True: it was down before. */
   answered(): boolean;
+  /** What the destination refused Petrel for may be over: true when it does, and is to be probed now. */
+  hasten(): boolean;
   /** Another begins anew. */
   reset(): void;
 }
@@ -93,6 +95,10 @@ export function createCircuit({ minMs, maxMs, random }: CircuitOptions): Circuit
       const down = state !== "up";
       state = "up";
       return down;
+    },
+    hasten() {
+      if (state === "open") probeAt = 0;
+      return state === "open";
     },
     reset() {
       failuresInRow = 0;

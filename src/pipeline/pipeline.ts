@@ -130,6 +130,8 @@ export interface Pipeline {
   /** Delivers nothing until {@link resume}; what is under way is aborted, and delivered again then. */
   pause(): void;
   resume(): void;
+  /** Receivers that are refused by their destination try again now: a secret may be another. */
+  probe(): void;
   /** Forgets what waits, and all positions: another petrel goes on from the checkpoint. Only while paused. */
   abandon(): void;
   /**
@@ -628,6 +630,9 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     },
     resume() {
       for (const receiver of receivers) receiver.resume();
+    },
+    probe() {
+      for (const receiver of receivers) receiver.probe();
     },
     abandon() {
       // A watch tells the next leader what is dropped here; what was posted to this one is lost.

@@ -38,6 +38,8 @@ export interface Receiver {
   /** Delivers nothing from now on, and aborts what is under way, to be delivered again; until {@link resume}. */
   pause(): void;
   resume(): void;
+  /** A destination that refuses Petrel itself is tried now: its secret may be another. */
+  probe(): void;
   /** Forgets what waits, and begins anew at the log's head: all of it is somebody else's job now. Only while paused. */
   abandon(lost?: number): void;
   /**
@@ -216,6 +218,11 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
     resume() {
       if (paused) outcomes.hurry();
       paused = false;
+      wake();
+    },
+    probe() {
+      if (!circuit.hasten()) return;
+      outcomes.hurry();
       wake();
     },
     abandon(lost = 0) {

@@ -2,6 +2,7 @@
  * `bun run soak chaos`: what Petrel promises, at full length, with the compiled executable against a simulated API server
  * and three receivers. Every run is judged by the oracle of test/chaos.
  */
+import { rmSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -25,6 +26,7 @@ interface Row {
 
 interface Lengths {
   readonly outageMinutes: number;
+  readonly refusalMinutes: number;
   readonly memoryMinutes: number;
   readonly walkMinutes: number;
 }
@@ -269,6 +271,34 @@ async function outage({ outageMinutes }: Lengths): Promise<readonly Row[]> {
   return [row(what, { setup: JOURNAL, world, measured })];
 }
 
+async function refusal({ refusalMinutes }: Lengths): Promise<readonly Row[]> {
+  const rate = 20;
+  const secret = join(process.env.TMPDIR ?? "/tmp", `petrel-soak-secret-${process.pid}`);
+  writeFileSync(secret, "old");
+  const receivers = [
+    { name: "guarded", shape: "single", sink: { bearerToken: { file: secret } } },
+    { name: "open", shape: "lines" },
+  ] as const;
+  await using world = await createWorld({ seed: 111, setup: JOURNAL, receivers });
+  const petrel = world.instance();
+  await petrel.start();
+  const end = world.end("guarded");
+  end.token = "new";
+  const stop = world.load(rate);
+  await Bun.sleep(refusalMinutes * 60_000);
+  const asked = end.attempts.length;
+  const changed = world.now();
+  writeFileSync(secret, "new");
+  await eventually("it takes events again", 60_000, () => (end.kept.size > 0 ? undefined : "nothing came"));
+  const took = (world.now() - changed) / 1_000;
+  stop();
+  const drained = await finish(world, [petrel]);
+  rmSync(secret, { force: true });
+  const measured = `asked ${asked} times; the first event ${took.toFixed(1)} s after the secret's file changed, all ${drained.toFixed(1)} s later`;
+  const what = `a receiver that answers 401 for ${refusalMinutes} min at ${rate}/s, until the file of its secret changes`;
+  return [row(what, { setup: JOURNAL, world, measured })];
+}
+
 function memory(setup: Setup): Scenario {
   return async ({ memoryMinutes }) => {
     await using world = await createWorld({ seed: 109, setup });
@@ -321,6 +351,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   "hand-overs-journal": handOvers(LEASE_AND_JOURNAL),
   "config-map": configMap,
   outage,
+  refusal,
   memory: memory(NONE),
   "memory-journal": memory(JOURNAL),
   "walk-journal": walks(JOURNAL, false),
@@ -333,6 +364,7 @@ export async function soakChaos(args: readonly string[]): Promise<number> {
     allowPositionals: true,
     options: {
       outage: { type: "string", default: "10" },
+      refusal: { type: "string", default: "60" },
       memory: { type: "string", default: "10" },
       walk: { type: "string", default: "10" },
       write: { type: "boolean", default: false },
@@ -340,6 +372,7 @@ export async function soakChaos(args: readonly string[]): Promise<number> {
   });
   const lengths: Lengths = {
     outageMinutes: Number(values.outage),
+    refusalMinutes: Number(values.refusal),
     memoryMinutes: Number(values.memory),
     walkMinutes: Number(values.walk),
   };

@@ -80,8 +80,8 @@ test.concurrent("one that answers 401 loses nothing, and goes on by itself when 
   expect(petrel.process.metric("petrel_receiver_up", 'receiver="open"')).toBe(1);
   writeFileSync(file, "new");
   stop();
-  // A probe comes every 30 seconds.
-  await eventually("it takes events again", 40_000, () => (end.kept.size > refused ? undefined : "nothing came"));
+  // A probe comes every 30 seconds, and when a file of the config has changed and is the same for a second.
+  await eventually("it takes events again", 10_000, () => (end.kept.size > refused ? undefined : "nothing came"));
   await world.settle(20_000);
   expect(await petrel.stop()).toBe(0);
   expectExactlyOnce(world);
