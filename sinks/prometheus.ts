@@ -35,6 +35,10 @@ export default defineSink({
         .describe(
           "Labels beside `receiver`. Each combination of values is a series: take none that has many, as names.",
         ),
+      receiverLabel: field
+        .flag()
+        .default(true)
+        .describe("`false`: these labels alone, as the counters of a program that Petrel replaces have no `receiver`."),
       maxSeries: field
         .integer()
         .min(1)
@@ -54,11 +58,12 @@ export default defineSink({
   carriesId: false,
   wholeEvent: false,
   updates: "all",
-  create({ name, labels, maxSeries, reasonFilter, eventsMetricsNamePrefix: prefix }, context) {
-    if ("receiver" in labels) throw new ConfigError("prometheus.labels.receiver: Petrel sets this label itself");
+  create({ name, labels, receiverLabel, maxSeries, reasonFilter, eventsMetricsNamePrefix: prefix }, context) {
+    if (receiverLabel && "receiver" in labels)
+      throw new ConfigError("prometheus.labels.receiver: Petrel sets this label itself");
     const made: Series[] = [];
     const open: Open = (options) => {
-      const series = context.series(options);
+      const series = context.series({ ...options, receiverLabel });
       made.push(series);
       return series;
     };

@@ -82,6 +82,8 @@ export interface SeriesOptions {
   readonly help: string;
   /** Beside `receiver`, which the runtime adds. */
   readonly labels: readonly string[];
+  /** False: it does not; receivers with the same name and labels then count together. Default: true. */
+  readonly receiverLabel?: boolean;
   /** Series at most, the overflow's excepted. */
   readonly max: number;
 }

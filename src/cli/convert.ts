@@ -1,6 +1,7 @@
 /** `petrel convert`: a predecessor's config as Petrel's, with a remark on everything that is not the same. */
 import { existsSync, readFileSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
+import { literal } from "../config/env.ts";
 import { UsageError } from "../errors.ts";
 import { parseFlags, positionals } from "./args.ts";
 import type { Command, Io } from "./command.ts";
@@ -79,7 +80,7 @@ async function fromBridge(env: Readonly<Record<string, string>>): Promise<Conver
   const { aspNetAddress, bridgeObject } = await import("./bridge-config.ts");
   const value = (key: string): string | undefined =>
     Object.entries(env).find(([name]) => name.toLowerCase() === `eventgridbridge_${key}`)?.[1] || undefined;
-  const endpoint = value("eventgrid_topic_uri");
+  const [endpoint, cluster] = [value("eventgrid_topic_uri"), value("kubernetes_cluster_name")];
   if (endpoint === undefined) throw new UsageError("EventGridBridge_EventGrid_Topic_Uri is missing");
   const known = /^(?:eventgridbridge_(?:eventgrid_topic_(?:uri|key)|kubernetes_cluster_name)|aspnetcore_urls)$/i;
   return {
@@ -93,8 +94,8 @@ async function fromBridge(env: Readonly<Record<string, string>>): Promise<Conver
     ],
     config: bridgeObject({
       address: aspNetAddress(env.ASPNETCORE_URLS) ?? ":80",
-      clusterName: literal(value("kubernetes_cluster_name")),
-      endpoint: literal(endpoint) ?? "",
+      clusterName: cluster === undefined ? undefined : literal(cluster),
+      endpoint: literal(endpoint),
       key: KEY,
     }),
   };
@@ -119,7 +120,7 @@ async function fromValues(values: Json, grid: Json): Promise<Converted> {
     config: bridgeObject({
       address: `:${port}`,
       clusterName: typeof cluster === "string" && cluster !== "" ? literal(cluster) : undefined,
-      endpoint: literal(grid.topicUri) ?? "",
+      endpoint: literal(grid.topicUri),
       key: KEY,
     }),
   };
@@ -150,11 +151,6 @@ type Json = Readonly<Record<string, unknown>>;
 
 function isObject(value: unknown): value is Json {
   return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-/** A dollar sign of a config would begin the name of a variable. */
-function literal(text: string | undefined): string | undefined {
-  return text?.replaceAll("$", "$$$$");
 }
 
 function readFrom(argument: string, io: Io): string {

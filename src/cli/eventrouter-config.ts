@@ -1,5 +1,7 @@
 /** The config that eventrouter's `config.json`, or the environment of one of its forks, stands for. */
+import { literal } from "../config/env.ts";
 import { UsageError } from "../errors.ts";
+import { counterReceivers, counterRules } from "./eventrouter-counters.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
 type Json = Readonly<Record<string, unknown>>;
@@ -25,6 +27,7 @@ export function readEventrouter({ json, env }: EventrouterSource): Settings {
     ["EVENTROUTER_STDOUT_NAMESPACE", "stdoutjsonnamespace"],
     ["EVENTROUTER_KUBECONFIG", "kubeconfig"],
     ["EVENTROUTER_ENABLE_METRICS", "enable-prometheus"],
+    ["EVENTROUTER_ENABLE_OBJECT_NAMES", "enable-object-names"],
     ["EVENTROUTER_LOG_LEVEL", "log-level"],
     ["EVENTROUTER_LOG_FORMAT", "log-format"],
   ] as const) {
@@ -55,6 +58,7 @@ export const eventrouterConfig = (source: EventrouterSource): string => JSON.str
 export function eventrouterObject(source: EventrouterSource) {
   const settings = readEventrouter(source);
   const counts = isTrue(settings.get("enable-prometheus") ?? true);
+  const objectNames = isTrue(settings.get("enable-object-names"));
   const namespace = source.env.WATCH_NAMESPACE;
   const level = textOf(settings, "log-level");
   return {
@@ -65,36 +69,12 @@ export function eventrouterObject(source: EventrouterSource) {
     ...(level && { logLevel: level }),
     logFormat: textOf(settings, "log-format") === "json" ? "json" : "pretty",
     route: {
-      match: [{ receiver: "sink" }, ...(counts ? COUNTERS.map(({ rule, name }) => ({ ...rule, receiver: name })) : [])],
+      match: [{ receiver: "sink" }, ...(counts ? counterRules() : [])],
     },
     receivers: [
       { name: "sink", updates: "all", ...receiverOf(settings) },
-      ...(counts ? COUNTERS.map(({ name }) => counter(name)) : []),
+      ...(counts ? counterReceivers({ rewrite: source.json === undefined, objectNames }) : []),
     ],
-  };
-}
-
-const COUNTERS = [
-  { name: "warnings", rule: { type: "^Warning$" } },
-  { name: "normal", rule: { type: "^Normal$" } },
-  { name: "info", rule: { type: "^Info$" } },
-  { name: "unknown", rule: { not: { type: "^(Warning|Normal|Info)$" } } },
-] as const;
-
-/** Without the object's name, of which there is no end. */
-function counter(name: string) {
-  return {
-    name,
-    updates: "all",
-    prometheus: {
-      name: `heptio_eventrouter_${name}_total`,
-      labels: {
-        involved_object_kind: "{{ .InvolvedObject.Kind }}",
-        involved_object_namespace: "{{ .InvolvedObject.Namespace }}",
-        reason: "{{ .Reason }}",
-        source: "{{ .Source.Host }}",
-      },
-    },
   };
 }
 
@@ -205,11 +185,6 @@ function isTrue(value: unknown): boolean {
   return value === true || (typeof value === "string" && /^(?:1|t|true)$/i.test(value));
 }
 
-/** A dollar sign of a config would begin the name of a variable. */
-function literal(text: string): string {
-  return text.replaceAll("$", "$$$$");
-}
-
 const BUFFER = "`buffer` holds what waits, 10,000 events by default; when it is full the oldest goes, and is counted";
 const SEE_RETRY = "Petrel waits for the answer, and tries until the event is taken or refused for good";
 const UNUSED = "eventrouter read it and never used it";
@@ -250,6 +225,8 @@ const REMARKS: Readonly<Record<string, string>> = {
 const CARRIED: ReadonlySet<string> = new Set([
   "sink",
   "enable-prometheus",
+  // Petrel's own: there was no way not to have them.
+  "enable-object-names",
   "stdoutjsonnamespace",
   "httpsinkurl",
   "kafkabrokers",

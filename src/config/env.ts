@@ -113,6 +113,11 @@ export function expandValue(text: string, env: Env, readFile: (path: string) => 
   return { text: output + text.slice(last), changed: last > 0, missing, used, firstChange };
 }
 
+/** What {@link expandValue} makes this very text of, unless it is a template. */
+export function literal(text: string): string {
+  return text.replace(/\$(?=[A-Za-z_{])/g, "$$$$");
+}
+
 /** The path of a value that is `${file:/path}` and nothing else, in whatever quotes. */
 export function expandableSecret(source: string): string | undefined {
   return /^(["']?)\$\{file:([^}]+)\}\1$/.exec(source.trim())?.[2];

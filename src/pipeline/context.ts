@@ -156,10 +156,10 @@ export function createSinkContext(options: SinkContextOptions): SinkContext {
     receiver: options.receiver,
     log: options.logger,
     store: options.store ?? createMemoryStore(),
-    series({ type, name, help, labels, max }) {
+    series({ type, name, help, labels, max, receiverLabel = true }) {
       try {
         const metrics = options.metrics ?? createMetrics();
-        return metrics.bounded(type, name, help, { receiver: options.receiver }, labels, max);
+        return metrics.bounded(type, name, help, receiverLabel ? { receiver: options.receiver } : {}, labels, max);
       } catch (error) {
         throw new ConfigError(error instanceof Error ? error.message : String(error));
       }

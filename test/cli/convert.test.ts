@@ -63,7 +63,7 @@ AzureWebJobsStorage=hunter3
     "AzureWebJobsStorage: nothing here needs it.",
   ]);
   expect(config).toMatchObject({
-    clusterName: "prod$$1",
+    clusterName: "prod$1",
     http: { address: ":8080" },
     receivers: [
       {

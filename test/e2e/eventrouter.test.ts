@@ -18,14 +18,44 @@ test("stdout under a key, each state once, counted by type, and exit code 0", as
   ]);
   expect(Object.keys(said[1] ?? {})).toEqual(["verb", "event", "old_event"]);
   let text = "";
-  const count = (name: string, reason: string): number =>
-    Number(new RegExp(`^heptio_eventrouter_${name}_total\\{.*reason="${reason}".*\\} (\\d+)$`, "m").exec(text)?.[1]);
+  const series = () => text.split("\n").filter((line) => /^heptio_.* [1-9]/.test(line));
+  const labels = 'involved_object_kind="Pod",involved_object_namespace="shop",';
   await eventually("they are counted", 5_000, async () => {
     text = await router.metrics();
-    return count("warnings", "BackOff") === 2 && count("normal", "Pulled") === 1 ? undefined : text;
+    return series().length === 2 ? undefined : text;
   });
-  expect(text).toMatch(/^heptio_eventrouter_warnings_total\{.*involved_object_kind="Pod".*\}/m);
-  expect(text).toMatch(/^heptio_eventrouter_warnings_total\{.*source="node-1".*\}/m);
+  // No label of Petrel's own, and none for names.
+  expect(series()).toEqual([
+    `heptio_eventrouter_warnings_total{${labels}reason="BackOff",source="node-1"} 2`,
+    `heptio_eventrouter_normal_total{${labels}reason="Pulled",source="node-1"} 1`,
+  ]);
+  expect(await router.stop()).toBe(0);
+}, 60_000);
+
+test("counters with names on request, without what is new with each run, in bounded series", async () => {
+  await using router = await openRouter({ sink: "stdout", "enable-object-names": true });
+  const put = (kind: string, name: string, type: string) =>
+    router.api.put(anEventInput({ type, reason: "R", involvedObject: { kind, name, namespace: "shop" } }));
+  put("Pod", "nightly-29384756-x7k2p", "Warning");
+  put("Pod", "nightly-29384757-b2k4x", "Warning");
+  put("Job", "nightly-29384757", "Odd");
+  for (let n = 0; n < 1_500; n++) put("Pod", `pod-${n}-0`, "Normal");
+  let text = "";
+  const count = (name: string, kind: string, object: string): number =>
+    Number(
+      new RegExp(
+        `^heptio_eventrouter_${name}_total\\{involved_object_kind="${kind}",involved_object_name="${object}",.*\\} (\\d+)$`,
+        "m",
+      ).exec(text)?.[1],
+    );
+  await eventually("they are counted", 10_000, async () => {
+    text = await router.metrics();
+    return count("normal", "other", "other") === 500 ? undefined : text.slice(-500);
+  });
+  expect(count("warnings", "Pod", "nightly")).toBe(2);
+  expect(count("unknown", "Job", "nightly")).toBe(1);
+  expect(count("normal", "Pod", "pod-0-0")).toBe(1);
+  expect(text.split("\n").filter((line) => line.startsWith("heptio_eventrouter_normal_total{"))).toHaveLength(1_001);
   expect(await router.stop()).toBe(0);
 }, 60_000);
 

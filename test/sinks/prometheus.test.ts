@@ -39,6 +39,24 @@ test("counts by the labels of a config, or by namespace, kind, reason and type",
   expect(own.series().at(-1)).toBe(`pods_total{receiver="p",pod="${"a".repeat(255)}…"} 1`);
 });
 
+test("without the receiver's label has the given ones alone, and counts together with others that do", async () => {
+  const settings = { name: "heptio_total", labels: { reason: "{{ .Reason }}" }, receiverLabel: false, maxSeries: 2 };
+  const first = await setUp(settings);
+  const second = await setUp(settings, first.metrics, "q");
+  await first.deliver(pod("a", "x"), pod("a", "y"), pod("a", "z"));
+  await second.deliver(pod("a", "x"));
+  expect(first.series()).toEqual([
+    "# TYPE heptio_total counter",
+    'heptio_total{reason="other"} 1',
+    'heptio_total{reason="x"} 2',
+    'heptio_total{reason="y"} 1',
+  ]);
+  await first.sink[Symbol.asyncDispose]?.();
+  expect(first.series()).toHaveLength(4);
+  await second.sink[Symbol.asyncDispose]?.();
+  expect(first.series()).toEqual([]);
+});
+
 test("makes no more series than it may, and counts the others in one, also when it is built anew", async () => {
   const settings = { labels: { pod: "{{ .InvolvedObject.Name }}" }, maxSeries: 2 };
   const { deliver, series, metrics } = await setUp(settings);
