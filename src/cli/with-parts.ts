@@ -2,7 +2,7 @@
 import { loadSinks } from "../../sinks/index.ts";
 import type { Config } from "../config/types.ts";
 import { eventTemplates } from "../event-template/compiler.ts";
-import type { Replacement } from "../pipeline/pipeline.ts";
+import type { Replacement } from "../pipeline/pipeline-options.ts";
 
 /** Loads the sinks that the config names, and the template engine if it needs one. */
 export async function withParts(

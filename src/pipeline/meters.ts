@@ -7,7 +7,8 @@ import { DISCARD_REASONS } from "../kube/intake.ts";
 import { RECONNECT_REASONS } from "../kube/reconnect.ts";
 import type { Change, WatchMeters, WatchStatus } from "../kube/watch.ts";
 import type { Cell, Metrics } from "../metrics.ts";
-import type { PipelineMeters, PipelineStatus } from "./pipeline.ts";
+import type { PipelineStatus } from "./pipeline.ts";
+import type { PipelineMeters } from "./pipeline-options.ts";
 import { DROP_REASONS, HELD_REASONS } from "./receiver-host.ts";
 
 const CHANGES = ["added", "modified", "listed"] as const satisfies readonly Change[];

@@ -1,78 +1,26 @@
 /** The way of an event through one Petrel: gates, log, cursors, receivers. Wiring, and nothing but wiring. */
-import { receiverKey } from "../config/difference.ts";
-import type { Config, ReceiverConfig } from "../config/types.ts";
 import type { Event } from "../event.ts";
-import { formOf } from "../form.ts";
-import { friendlyFor } from "../friendly/load.ts";
-import type { Journal } from "../journal/journal.ts";
 import type { ClusterId } from "../kube/cluster-id.ts";
-import type { DiscardReason } from "../kube/intake.ts";
-import type { Change } from "../kube/watch.ts";
-import type { Logger } from "../logger.ts";
-import { tookIn } from "../memory.ts";
-import type { Cell, Metrics } from "../metrics.ts";
-import { exporterSeenMs, withObjectMetadata } from "../normalise.ts";
-import type { CompileTemplate } from "../payload.ts";
-import type { Sink, SinkDefinition } from "../sink.ts";
-import { createSinkContext } from "./context.ts";
-import type { Progress } from "./cursor.ts";
-import { createDeadLetterOffice, type DeadLetterMeters, type DeadLetterOffice } from "./dead-letter-office.ts";
-import { createDeadLetters, type DeadLetters, MEMORY_LIMITS, refusedEvent } from "./dead-letters.ts";
-import { planEnrichment } from "./enrichment.ts";
-import { createGate, createSeen, identityOf } from "./gates.ts";
+import { withObjectMetadata } from "../normalise.ts";
+import { type Burial, createAssembly } from "./assembly.ts";
+import { createDeadLetterOffice, type DeadLetterOffice } from "./dead-letter-office.ts";
+import { createDeadLetters, MEMORY_LIMITS, refusedEvent } from "./dead-letters.ts";
+import { createEntrance, type Entrance } from "./entrance.ts";
+import { createHoles } from "./holes.ts";
 import type { Keeper } from "./keeper.ts";
-import { createLog, type Entry, OWN_WATCH } from "./log.ts";
-import { createLookups, type Found, type Lookup } from "./lookups.ts";
+import { createLog } from "./log.ts";
+import { createLookups, type Found } from "./lookups.ts";
+import type { PipelineOptions, Replacement } from "./pipeline-options.ts";
 import { createPlaces } from "./places.ts";
 import type { Checkpoint, Position } from "./positions.ts";
-import { createPosting, isPosted, type Posted, type Prepared, parseEntry } from "./posting.ts";
+import { parseEntry } from "./posting.ts";
 import { createPressure } from "./pressure.ts";
-import { createReceiver, type Receiver, type ReceiverStatus } from "./receiver.ts";
-import type { HeldReason, ReceiverHost, ReceiverMeters } from "./receiver-host.ts";
+import type { Receiver, ReceiverStatus } from "./receiver.ts";
+import { createRecipients } from "./recipients.ts";
 import type { Replacing } from "./replacing.ts";
-import { compileRoute } from "./route.ts";
-import { createRouting } from "./routing.ts";
-import { type Generation, receiverSettings, type Slot } from "./slot.ts";
+import type { Slot } from "./slot.ts";
 import { createStores } from "./store.ts";
 import { startSummaries, type Telling } from "./summaries.ts";
-import { createNewest, createUpdatesGate } from "./updates.ts";
-
-export interface PipelineMeters extends DeadLetterMeters {
-  readonly received: Readonly<Record<Change, Cell>>;
-  readonly discarded: Readonly<Record<DiscardReason, Cell>>;
-  /** Events of Petrel's own. */
-  readonly own: Cell;
-  /** Events that no watch told. */
-  readonly posted: Cell;
-  /** Events that no rule sent anywhere. */
-  readonly unmatched: Cell;
-  receiver(name: string, sink: string): ReceiverMeters;
-}
-
-export interface PipelineOptions {
-  readonly config: Config;
-  readonly sinks: ReadonlyMap<string, SinkDefinition>;
-  readonly compileTemplate: CompileTemplate;
-  readonly logger: Logger;
-  readonly meters: PipelineMeters;
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly lookup: Lookup;
-  /** Where sinks show series of their own. Default: nowhere. */
-  readonly metrics?: Metrics | undefined;
-  /** Takes what receivers refuse for good. Default: the newest, in memory. */
-  readonly deadLetters?: DeadLetters | undefined;
-  /** Keeps on disk what waits. Default: memory alone. */
-  readonly journal?: Journal | undefined;
-  /** False: nothing may be delivered at this moment. Default: always true. */
-  readonly leads?: (() => boolean) | undefined;
-  /** Milliseconds since 1970, steady. */
-  now(): number;
-  /** 0 <= x < 1. */
-  random(): number;
-}
-
-/** What a reload brings. */
-export type Replacement = Pick<PipelineOptions, "config" | "sinks" | "compileTemplate">;
 
 export interface PipelineStatus {
   readonly events: number;
@@ -84,7 +32,7 @@ export interface PipelineStatus {
   })[];
 }
 
-export interface Pipeline {
+export interface Pipeline extends Pick<Entrance, "receive" | "post" | "prepare"> {
   /** What receivers refused for good. */
   readonly deadLetters: DeadLetterOffice;
   /** Where receivers stood when another petrel, or this one before, stopped. Before anything is received. */
@@ -93,26 +41,6 @@ export interface Pipeline {
   watch(key: string): number;
   /** The resourceVersion that this watch goes on from; undefined: nothing is known, it begins anew. */
   resumeAt(watch: number): number | undefined;
-  /**
-   * Takes an event; `bytes` (the watch line or the event's JSON) are copied. `event`: the same, if it is parsed already.
-   * `unordered`: events of lower versions may follow.
-   */
-  receive(
-    watch: number,
-    bytes: Uint8Array,
-    change: Change,
-    version: number,
-    identity: number,
-    event?: Event,
-    unordered?: boolean,
-  ): void;
-  /**
-   * Takes events that no watch told, all of them or none; one whose id came before is passed over. Returns their ids;
-   * undefined when they are more than the buffer can hold.
-   */
-  post(watch: number, events: readonly Prepared[]): readonly string[] | undefined;
-  /** The slow part of {@link post}, for one event at a time. Throws NotAnEvent. */
-  prepare(posted: Posted): Prepared;
   /** Everything of this watch up to here has come in. */
   reached(watch: number, version: number): void;
   /** The API server of this watch has another history now: positions in the old one mean nothing. */
@@ -168,7 +96,6 @@ const NO_LIMITS = { maxBytes: Number.POSITIVE_INFINITY, maxAgeMs: Number.POSITIV
 
 export async function createPipeline(options: PipelineOptions): Promise<Pipeline> {
   const { logger, meters, journal } = options;
-  const seen = createSeen();
   const stores = createStores((receiver, key, json) => keeper?.remember(receiver, key, json));
   const office = createDeadLetterOffice({
     letters: options.deadLetters ?? createDeadLetters({ ...MEMORY_LIMITS, forgotten: meters.forgotten }),
@@ -178,10 +105,6 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     redeliver: (name, event) => slots.find((slot) => slot.name === name)?.receiver.redeliver(event),
     now: options.now,
   });
-  /** The newest entry of each event, if some receiver wants no other; and for whom events of Petrel's own are. */
-  const newest = createNewest();
-  let wantsLatest = false;
-  const addressed = new Map<number, Slot>();
   let slots: readonly Slot[] = [];
   /** Removed by a reload, with something still to deliver. */
   let leaving: () => Iterable<Slot> = () => [];
@@ -196,17 +119,12 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
   );
   let config = options.config;
   const parse = (bytes: Uint8Array): Event => parseEntry(textOf(bytes), config);
-  /** Entries that memory lost while the disk took none, as ranges. */
-  const holes: { readonly from: number; to: number }[] = [];
+  const holes = createHoles();
   function evict(seq: number): void {
     lookups.forget(seq);
-    addressed.delete(seq);
+    recipients.forget(seq);
     if (log.gone(seq)) return;
-    if (keeper && seq >= keeper.written) {
-      const last = holes.at(-1);
-      if (last?.to === seq) last.to++;
-      else holes.push({ from: seq, to: seq + 1 });
-    }
+    if (keeper && seq >= keeper.written) holes.add(seq);
     for (const receiver of receivers) receiver.evicted(seq);
   }
 
@@ -245,6 +163,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       for (const receiver of receivers) receiver.wake();
     },
   });
+  const recipients = createRecipients({ log, lookups, places });
   const pressure = createPressure({
     fill: () =>
       keeper && journal?.trouble === undefined
@@ -260,172 +179,27 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     let low = log.head;
     for (const receiver of receivers) low = Math.min(low, receiver.low());
     if (low > log.inMemory) log.trim(low);
-    while (holes.length > 0 && (holes[0]?.to ?? 0) <= low) holes.shift();
+    holes.forgetBelow(low);
     keeper?.changed();
     pressure.relieved(low === log.head);
   }
 
-  /** Appends an event to the log; returns its sequence number, or -1 for one that is too large, which is counted. */
-  function enter(bytes: Uint8Array, entry: Entry, event: Event | undefined): number {
-    const found = isPosted(places.keys, entry.watch) ? undefined : lookups.ask(event, current);
-    const seq = log.append(bytes, entry, event);
-    if (seq < 0) {
-      meters.discarded.too_long.value++;
-      const { version } = entry;
-      logger.error("an event is larger than the whole buffer and dropped", { version, bytes: bytes.length });
-      return seq;
-    }
-    if (found) lookups.attach(seq, found, entry.receivedAt + config.lookupTimeoutMs);
-    // Before anything is committed: an entry on record that its watch may tell again would be there twice.
-    if (!entry.unordered) places.reach(entry.watch, entry.version);
-    keeper?.changed();
-    for (const receiver of receivers) receiver.wake();
-    return seq;
-  }
-
-  const posting = createPosting({
+  const entrance = createEntrance(options, {
     config: () => config,
-    gate: () => current.gate,
-    seen,
+    current: () => current,
+    parse,
+    log,
+    lookups,
+    places,
+    recipients,
     keeper,
-    meters,
-    enter(bytes, entry, event, identity) {
-      const seq = enter(bytes, entry, event);
-      if (seq < 0) return;
-      meters.posted.value++;
-      if (wantsLatest) newest.came(identity, seq);
-      tookIn(bytes.length, false);
+    entered() {
+      keeper?.changed();
+      for (const receiver of receivers) receiver.wake();
     },
-    now: options.now,
   });
 
-  /** Takes in an event of Petrel's own, which goes where the route says, or to this receiver. */
-  function announce(input: Readonly<Record<string, unknown>>, to?: Slot): void {
-    const bytes = Buffer.from(JSON.stringify(input));
-    const entry = {
-      watch: OWN_WATCH,
-      version: Number.NaN,
-      receivedAt: options.now(),
-      modified: false,
-      unordered: true,
-    };
-    const seq = enter(bytes, entry, parse(bytes));
-    if (seq < 0) return;
-    meters.own.value++;
-    for (const past of addressed.keys()) if (past < log.tail) addressed.delete(past);
-    if (to) addressed.set(seq, to);
-  }
-
-  /** A newer state of the entry's event waits in the log, and goes to the same receiver. */
-  function isSuperseded(seq: number, slot: Slot): boolean {
-    const { uid } = log.event(seq).metadata;
-    const newer = uid === undefined ? undefined : newest.of(identityOf(uid));
-    if (uid === undefined || newer === undefined || newer <= seq || newer >= log.head) return false;
-    // Where it goes may depend on what is being looked up.
-    if (slot.generation.enrichment.route && lookups.pending(newer)) return false;
-    return log.event(newer).metadata.uid === uid && copiesFor(slot, newer) > 0;
-  }
-
-  /** How often the receiver gets the entry. */
-  function copiesFor(slot: Slot, seq: number): number {
-    if (seq >= slot.end) return 0;
-    const to = addressed.size > 0 ? addressed.get(seq) : undefined;
-    if (to) return to === slot ? 1 : 0;
-    if (places.doneBefore(slot, seq)) return 0;
-    let copies = 0;
-    for (const index of slot.generation.routing.receiversOf(seq)) if (index === slot.index) copies++;
-    return copies;
-  }
-
-  // Receivers ----------------------------------------------------------------------------------------------------
-
-  async function generationOf(by: Replacement): Promise<Generation> {
-    const compat = by.config.compat === "exporter";
-    const names = by.config.receivers.map((receiver) => receiver.name);
-    const friendly = await friendlyFor(by.config);
-    const router = compileRoute(by.config.route, names, { compat, eventType: friendly?.type });
-    return {
-      config: by.config,
-      compat,
-      friendly,
-      routing: createRouting({ router, log, logger, unmatched: meters.unmatched, remembered: by.config.buffer.events }),
-      enrichment: planEnrichment(by.config, (sink) => by.sinks.get(sink)?.wholeEvent ?? true),
-      gate: createGate(by.config),
-    };
-  }
-
-  async function openSink(settings: ReceiverConfig, by: Replacement, { compat, friendly }: Generation): Promise<Sink> {
-    const definition = definitionOf(settings, by);
-    const context = createSinkContext({
-      receiver: settings.name,
-      logger: logger.with({ receiver: settings.name }),
-      compat,
-      language: settings.language,
-      form: formOf(settings, definition),
-      friendly: friendly?.data,
-      compileTemplate: by.compileTemplate,
-      env: options.env,
-      store: stores.of(settings.name),
-      metrics: options.metrics,
-    });
-    return await definition.create(settings.config as never, context);
-  }
-
-  function definitionOf(settings: ReceiverConfig, by: Replacement): SinkDefinition {
-    const definition = by.sinks.get(settings.sink);
-    if (!definition) throw new Error(`no sink is called ${settings.sink}`);
-    return definition;
-  }
-
-  function receiverOf(slot: Slot, sink: Sink, by: Replacement, start: Progress | undefined): Receiver {
-    const { settings } = slot;
-    const scoped = logger.with({ receiver: settings.name });
-    const host: ReceiverHost = {
-      log,
-      logger: scoped,
-      meters: meters.receiver(settings.name, settings.sink),
-      copies: (seq) => copiesFor(slot, seq),
-      superseded: settings.updates === "latest" ? (seq) => isSuperseded(seq, slot) : undefined,
-      waits: (seq, now) =>
-        isPosted(places.keys, log.watch(seq)) ? 0 : lookups.waits(seq, slot.generation, slot.index, now),
-      leads: options.leads,
-      pushedOut: (seq) => holes.some(({ from, to }) => from <= seq && seq < to),
-      acknowledged,
-      delivered(events) {
-        if (slot.generation.config.logDeliveries) for (const event of events) scoped.info("delivered", shown(event));
-      },
-      deadLetter(event, reason, message, attempts, seq) {
-        const there = seq >= log.tail && seq < log.head && !log.gone(seq);
-        // An entry on its way may have been pushed out of the log: then what the receiver was given.
-        const raw = there ? log.raw(seq).slice() : Buffer.from(JSON.stringify(event));
-        bury(slot, event, raw, { reason, message, attempts });
-      },
-      now: options.now,
-      random: options.random,
-    };
-    const definition = definitionOf(settings, by);
-    const gate = createGate(settings);
-    slot.gate = gate;
-    const updates = createUpdatesGate(settings.updates ?? definition.updates);
-    const holds = (event: Event, now: number, seq: number): HeldReason | undefined =>
-      log.watch(seq) === OWN_WATCH ? undefined : updates?.(event, now) ? "updates" : gate?.holds(event, now);
-    return createReceiver(
-      {
-        ...receiverSettings(settings, definition, slot.generation.compat),
-        holds: updates || gate ? holds : undefined,
-      },
-      sink,
-      host,
-      start,
-    );
-  }
-
-  function bury(
-    slot: Slot,
-    event: Event,
-    raw: Uint8Array,
-    why: { readonly reason: string; readonly message: string; readonly attempts: number },
-  ): void {
+  function bury(slot: Slot, event: Event, raw: Uint8Array, why: Burial): void {
     const { name, settings, generation } = slot;
     const letter = { receiver: name, at: options.now(), ...why, ...refusedEvent(event, raw) };
     office.take(letter, settings.deadLetter ?? generation.config.deadLetter, logger.with({ receiver: name }));
@@ -435,22 +209,31 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     const { gate } = current;
     const own = slots.flatMap((slot) =>
       slot.gate
-        ? [{ gate: slot.gate, scope: slot.name, announce: (input: object) => announce({ ...input }, slot) }]
+        ? [{ gate: slot.gate, scope: slot.name, announce: (input: object) => entrance.announce({ ...input }, slot) }]
         : [],
     );
-    return gate ? [{ gate, scope: "", announce: (input) => announce(input) }, ...own] : own;
+    return gate ? [{ gate, scope: "", announce: (input) => entrance.announce(input) }, ...own] : own;
   }
 
   stores.restore(journal?.restored.remembered ?? {});
 
   // A new pipeline -----------------------------------------------------------------------------------------------
 
-  const first: Replacement = options;
-  let current = await generationOf(first);
+  const assembly = createAssembly(options, {
+    log,
+    lookups,
+    places,
+    recipients,
+    stores,
+    pushedOut: holes.has,
+    acknowledged,
+    bury,
+  });
+  let current = await assembly.generationOf(options);
   const opened: Slot[] = [];
   for (const [index, settings] of config.receivers.entries()) {
-    const sink = await openSink(settings, first, current);
-    opened.push(slotOf(settings, index, current, sink, first, keeper?.restored(settings.name)));
+    const sink = await assembly.openSink(settings, options, current);
+    opened.push(assembly.slotOf(settings, index, current, sink, options, keeper?.restored(settings.name)));
   }
   slots = opened;
   listReceivers();
@@ -466,32 +249,9 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
   }
   for (const receiver of receivers) receiver.wake();
 
-  function slotOf(
-    settings: ReceiverConfig,
-    index: number,
-    of: Generation,
-    sink: Sink,
-    by: Replacement,
-    start?: Progress,
-  ): Slot {
-    const slot: Slot = {
-      name: settings.name,
-      settings,
-      key: receiverKey(settings, by.config),
-      generation: of,
-      index,
-      end: Number.POSITIVE_INFINITY,
-      before: new Map(),
-      gate: undefined,
-      receiver: undefined as never,
-    };
-    slot.receiver = receiverOf(slot, sink, by, start);
-    return slot;
-  }
-
   let summaries = startSummaries(tellersOf(), options.now);
   const refreshTellers = (): void => {
-    wantsLatest = slots.some(({ settings }) => settings.updates === "latest");
+    recipients.changed(slots);
     summaries.stop();
     summaries = startSummaries(tellersOf(), options.now);
   };
@@ -522,12 +282,9 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
         for (const receiver of receivers) receiver.wake();
         acknowledged();
       },
-      generationOf,
-      openSink,
-      slotOf,
-      receiverOf,
+      ...assembly,
       bury(slot, seq) {
-        if (seq >= slot.end || seq < log.tail || log.gone(seq) || copiesFor(slot, seq) === 0) return 0;
+        if (seq >= slot.end || seq < log.tail || log.gone(seq) || recipients.copies(slot, seq) === 0) return 0;
         const why = { reason: "removed", message: "the receiver is gone from the config", attempts: 0 } as const;
         bury(slot, log.event(seq), log.raw(seq).slice(), why);
         return 1;
@@ -551,43 +308,9 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     },
     watch: places.watchOf,
     resumeAt: places.resumeAt,
-    receive(watch, bytes, change, version, identity, parsed, unordered = false) {
-      const { compat, enrichment, gate } = current;
-      if (compat && change === "modified") {
-        meters.discarded.modified.value++;
-        return;
-      }
-      const receivedAt = options.now();
-      if (compat && receivedAt - exporterSeenMs(parsed ?? parse(bytes)) > config.maxEventAgeSeconds * 1_000) {
-        meters.discarded.age.value++;
-        return;
-      }
-      if (seen.repeated(identity, version)) {
-        meters.discarded.repeated.value++;
-        return;
-      }
-      const event = parsed ?? (enrichment.possible || gate ? parse(bytes) : undefined);
-      const held = gate && event ? gate.holds(event, receivedAt) : undefined;
-      if (held !== undefined) {
-        meters.discarded[held].value++;
-        return;
-      }
-      const entry = {
-        watch,
-        version,
-        receivedAt,
-        modified: change === "modified",
-        unordered: unordered || Number.isNaN(version),
-      };
-      const seq = enter(bytes, entry, event);
-      if (seq < 0) return;
-      meters.received[change].value++;
-      places.came(watch, seq);
-      if (wantsLatest) newest.came(identity, seq);
-      tookIn(bytes.length, change === "listed");
-    },
-    post: posting.post,
-    prepare: posting.prepare,
+    receive: entrance.receive,
+    post: entrance.post,
+    prepare: entrance.prepare,
     reached(watch, version) {
       if (places.reach(watch, version)) keeper?.changed();
     },
@@ -636,15 +359,13 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     },
     abandon() {
       // A watch tells the next leader what is dropped here; what was posted to this one is lost.
-      for (const slot of slots) slot.receiver.abandon(waitingPosted(slot));
+      for (const slot of slots) slot.receiver.abandon(recipients.posted(slot));
       for (const { receiver } of leaving()) receiver.abandon();
       places.clear();
-      holes.length = 0;
+      holes.clear();
       lookups.clear();
-      addressed.clear();
-      // What was told us once may be told again, and then be ours.
-      seen.forget();
-      posting.forget();
+      recipients.clear();
+      entrance.forget();
       log.trim(log.head);
       keeper?.commit();
     },
@@ -652,7 +373,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     async drain(signal, kept = false) {
       summaries.flush();
       // Nobody waits for a destination that is down when what is for it is not lost, as what was posted is without a disk.
-      const patient = !kept || (!keeper && slots.some((slot) => waitingPosted(slot) > 0));
+      const patient = !kept || (!keeper && slots.some((slot) => recipients.posted(slot) > 0));
       const done = (): boolean =>
         receivers.every((receiver) => receiver.low() === log.head || (!patient && receiver.status().state !== "up"));
       for (const receiver of receivers) receiver.hurry();
@@ -669,7 +390,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
           const left = await receiver.stop(kept);
           if (!kept || keeper) return { name, left, lost: kept ? 0 : left, lastError };
           const slot = slots.find((one) => one.receiver === receiver);
-          const lost = slot ? waitingPosted(slot) : 0;
+          const lost = slot ? recipients.posted(slot) : 0;
           if (slot) meters.receiver(name, slot.settings.sink).dropped.shutdown.value += lost;
           return { name, left, lost, lastError };
         }),
@@ -679,22 +400,6 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       return ended;
     },
   };
-
-  function waitingPosted(slot: Slot): number {
-    const { cursor, open } = slot.receiver.progress();
-    const lost = (seq: number): number =>
-      seq < log.tail || log.gone(seq) || !isPosted(places.keys, log.watch(seq)) ? 0 : copiesFor(slot, seq);
-    let count = 0;
-    for (const seq of open) count += lost(seq);
-    for (let seq = cursor; seq < log.head; seq++) count += lost(seq);
-    return count;
-  }
-}
-
-/** An event in a line of the log. */
-function shown({ id, reason, type, metadata, involvedObject }: Event) {
-  const { kind, name } = involvedObject;
-  return { event: id, type, reason, namespace: metadata.namespace, object: `${kind ?? ""}/${name ?? ""}` };
 }
 
 function textOf(bytes: Uint8Array): string {

@@ -6,7 +6,7 @@ import { normalise, normalisePosted } from "../normalise.ts";
 import { type Gate, identityOf, type Seen } from "./gates.ts";
 import type { Keeper } from "./keeper.ts";
 import { type Entry, OWN_WATCH } from "./log.ts";
-import type { PipelineMeters } from "./pipeline.ts";
+import type { PipelineMeters } from "./pipeline-options.ts";
 import { createRecentIds, idHash, type RecentIds } from "./recent-ids.ts";
 
 /** An event that no watch told. */
@@ -72,9 +72,9 @@ export interface PostingHost {
 }
 
 export interface Posting {
-  /** As {@link import("./pipeline.ts").Pipeline.prepare}. */
+  /** As {@link import("./entrance.ts").Entrance.prepare}. */
   prepare(posted: Posted): Prepared;
-  /** As {@link import("./pipeline.ts").Pipeline.post}. */
+  /** As {@link import("./entrance.ts").Entrance.post}. */
   post(watch: number, events: readonly Prepared[]): readonly string[] | undefined;
   forget(): void;
 }

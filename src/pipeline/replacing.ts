@@ -5,7 +5,7 @@ import type { Logger } from "../logger.ts";
 import type { Sink } from "../sink.ts";
 import type { Progress } from "./cursor.ts";
 import type { EventLog } from "./log.ts";
-import type { Replacement } from "./pipeline.ts";
+import type { Replacement } from "./pipeline-options.ts";
 import type { Pressure } from "./pressure.ts";
 import type { Receiver } from "./receiver.ts";
 import type { Generation, Slot } from "./slot.ts";

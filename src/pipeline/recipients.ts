@@ -1,0 +1,86 @@
+import { identityOf } from "./gates.ts";
+import type { EventLog } from "./log.ts";
+import type { Lookups } from "./lookups.ts";
+import type { Places } from "./places.ts";
+import { isPosted } from "./posting.ts";
+import type { Slot } from "./slot.ts";
+import { createNewest } from "./updates.ts";
+
+export interface Recipients {
+  /** How often the receiver gets the entry. */
+  copies(slot: Slot, seq: number): number;
+  /** A newer state of the entry's event waits in the log, and goes to the same receiver. */
+  superseded(slot: Slot, seq: number): boolean;
+  /** An entry came; `identity`: that of its event's uid. */
+  came(identity: number, seq: number): void;
+  /** The entry goes to this receiver, and to nobody else. */
+  address(seq: number, to: Slot): void;
+  /** Events that wait for this receiver, or are on their way to it, and that no watch can tell again. */
+  posted(slot: Slot): number;
+  /** The log drops this entry. */
+  forget(seq: number): void;
+  clear(): void;
+  /** Receivers are others than before. */
+  changed(slots: readonly Slot[]): void;
+}
+
+export interface RecipientsHost {
+  readonly log: EventLog;
+  readonly lookups: Lookups;
+  readonly places: Places;
+}
+
+export function createRecipients({ log, lookups, places }: RecipientsHost): Recipients {
+  /** The newest entry of each event, if some receiver wants no other. */
+  const newest = createNewest();
+  let wantsLatest = false;
+  /** For whom events of Petrel's own are. */
+  const addressed = new Map<number, Slot>();
+
+  function superseded(slot: Slot, seq: number): boolean {
+    const { uid } = log.event(seq).metadata;
+    const newer = uid === undefined ? undefined : newest.of(identityOf(uid));
+    if (uid === undefined || newer === undefined || newer <= seq || newer >= log.head) return false;
+    // Where it goes may depend on what is being looked up.
+    if (slot.generation.enrichment.route && lookups.pending(newer)) return false;
+    return log.event(newer).metadata.uid === uid && copies(slot, newer) > 0;
+  }
+
+  function copies(slot: Slot, seq: number): number {
+    if (seq >= slot.end) return 0;
+    const to = addressed.size > 0 ? addressed.get(seq) : undefined;
+    if (to) return to === slot ? 1 : 0;
+    if (places.doneBefore(slot, seq)) return 0;
+    let count = 0;
+    for (const index of slot.generation.routing.receiversOf(seq)) if (index === slot.index) count++;
+    return count;
+  }
+
+  function posted(slot: Slot): number {
+    const { cursor, open } = slot.receiver.progress();
+    const lost = (seq: number): number =>
+      seq < log.tail || log.gone(seq) || !isPosted(places.keys, log.watch(seq)) ? 0 : copies(slot, seq);
+    let count = 0;
+    for (const seq of open) count += lost(seq);
+    for (let seq = cursor; seq < log.head; seq++) count += lost(seq);
+    return count;
+  }
+
+  return {
+    copies,
+    superseded,
+    came(identity, seq) {
+      if (wantsLatest) newest.came(identity, seq);
+    },
+    address(seq, to) {
+      for (const past of addressed.keys()) if (past < log.tail) addressed.delete(past);
+      addressed.set(seq, to);
+    },
+    posted,
+    forget: (seq) => void addressed.delete(seq),
+    clear: () => addressed.clear(),
+    changed(slots) {
+      wantsLatest = slots.some(({ settings }) => settings.updates === "latest");
+    },
+  };
+}
