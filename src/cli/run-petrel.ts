@@ -27,6 +27,12 @@ export async function runPetrel(
   stop: AbortSignal,
   io: Io,
 ): Promise<number> {
+  // Before anything takes time: a signal that nobody listens to ends the process.
+  let hungUp = (): void => {
+    early = true;
+  };
+  let early = false;
+  io.hangup(() => hungUp());
   const logger = createLogger({ level: flags["log-level"] ?? "info", format: flags["log-format"] ?? "pretty" });
   const metrics = createMetrics();
   registerProcessMetrics(metrics, { version, revision: commit });
@@ -49,6 +55,8 @@ export async function runPetrel(
   }
 
   let petrel: Petrel | undefined;
+  const started = Promise.withResolvers<Petrel>();
+  started.promise.catch(() => {});
   const systemd = await notifier({ env: io.env, pid: process.pid, logger, unhealthy: () => petrel?.unhealthy() });
   const listener = startListener({
     address: flags["metrics-address"] ?? METRICS_ADDRESS,
@@ -64,21 +72,23 @@ export async function runPetrel(
     readAt,
     load: () => reload(),
     async apply(next) {
-      if (!petrel) throw new Error("Petrel is starting");
-      await petrel.replace(await withParts(next, io.env));
+      const running = await started.promise;
+      await running.replace(await withParts(next, io.env));
       configureLogger(next);
     },
     tell: (findings) => tell(findings, logger),
     logger,
     metrics,
-    begun: () => systemd?.reloading(),
+    begun: () => petrel && systemd?.reloading(),
     ended() {
+      if (!petrel) return;
       // Secrets are read when they are used: one that is another now is no change of the config.
-      petrel?.probe();
+      petrel.probe();
       systemd?.ready();
     },
   });
-  io.hangup(() => void reloader.reload("SIGHUP"));
+  hungUp = () => void reloader.reload("SIGHUP");
+  if (early) hungUp();
   try {
     admin = await openAdmin(flags["admin-address"], {
       logger,
@@ -101,6 +111,7 @@ export async function runPetrel(
       signal: stop,
       stdin: () => io.stdin(),
     });
+    started.resolve(petrel);
     logger.info("petrel runs", {
       version,
       ...(credentials && { cluster: credentials.server, credentials: credentials.source }),
@@ -114,6 +125,7 @@ export async function runPetrel(
     const drained = await petrel.stop();
     logger.info(drained ? "stopped, nothing left" : "stopped at the deadline");
   } finally {
+    started.reject(new Error("Petrel did not start"));
     await reloader.stop();
     await admin?.stop();
     await listener.stop();

@@ -23,6 +23,7 @@ export interface ChaosProcess {
   lag(): number;
   /** Milliseconds from its start until it was ready. */
   ready(ms?: number): Promise<number>;
+  /** As soon as it has said anything: before it can listen, a signal ends it as it ends every program. */
   hangup(): void;
   freeze(): void;
   thaw(): void;
@@ -73,7 +74,9 @@ export async function startChaosProcess(options: ChaosProcessOptions): Promise<C
   );
   const log: Record<string, unknown>[] = [];
   let words = "";
+  let hangups = 0;
   const reading = readLines(child.stderr, (line) => {
+    for (; hangups > 0; hangups--) child.kill("SIGHUP");
     if (words.length < 4_000_000) words += `${line}\n`;
     try {
       log.push(JSON.parse(line));
@@ -174,7 +177,10 @@ export async function startChaosProcess(options: ChaosProcessOptions): Promise<C
       });
       return now() - begun;
     },
-    hangup: () => void child.kill("SIGHUP"),
+    hangup() {
+      if (words === "") hangups++;
+      else child.kill("SIGHUP");
+    },
     freeze() {
       stop = [now(), Number.POSITIVE_INFINITY];
       frozen.push(stop);

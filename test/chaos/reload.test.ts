@@ -41,3 +41,19 @@ test("good ones and bad ones: nothing lost, nothing twice, nothing overtaken", a
   expect(await petrel.stop()).toBe(0);
   expectExactlyOnce(world);
 }, 60_000);
+
+// Found by a walk: it ended the process.
+test("asked for while it starts: taken up when it runs", async () => {
+  await using world = await createWorld({ seed: 42, setup: JOURNAL });
+  const petrel = world.instance();
+  const process = await petrel.start({ wait: false });
+  process.hangup();
+  await process.ready();
+  await eventually("it was heard", 10_000, () =>
+    process.log.some(({ why }) => why === "SIGHUP") ? undefined : process.stderr(),
+  );
+  world.write(20);
+  expect(await world.settle(10_000)).toBe(true);
+  expect(await petrel.stop()).toBe(0);
+  expectExactlyOnce(world);
+}, 30_000);
