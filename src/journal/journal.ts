@@ -6,16 +6,18 @@
  *
  * @see https://www.sqlite.org/wal.html
  */
-import { Database, type Statement } from "bun:sqlite";
+import { Database } from "bun:sqlite";
 import { existsSync, statSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Logger } from "../logger.ts";
 import type { Cell, Histogram } from "../metrics.ts";
 import { JournalError, type Trouble, textOf, troubleOf } from "./error.ts";
+import { makeFolder } from "./folder.ts";
 import { type Lock, lockFolder } from "./lock.ts";
+import { readContents } from "./restored.ts";
 import { salvage, setAside } from "./salvage.ts";
 import { createLaterTables, createTables, SCHEMA_VERSION, userVersion } from "./schema.ts";
+import { prepare, type Statements } from "./statements.ts";
 
 export interface JournalEntry {
   readonly seq: number;
@@ -129,31 +131,6 @@ const MOST_IDS = 100_000;
 /** What bun:sqlite binds as an integer must fit 64 bits; versions are REAL, exact up to 2^53. */
 const nullable = (version: number): number | null => (Number.isNaN(version) ? null : version);
 
-interface Statements {
-  readonly entry: Statement<unknown, [number, number, number | null, number, number, Uint8Array, string | null]>;
-  readonly found: Statement<unknown, [string, number]>;
-  readonly remove: Statement<unknown, [number]>;
-  readonly progress: Statement<unknown, [string, number, string, string]>;
-  readonly forget: Statement<unknown, [string]>;
-  readonly remember: Statement<unknown, [string, string, string]>;
-  readonly unremember: Statement<unknown, [string, string]>;
-  readonly source: Statement<unknown, [number, string]>;
-  readonly reached: Statement<unknown, [number | null, number]>;
-  readonly read: Statement<Row, [number, number]>;
-  readonly id: Statement<unknown, [number, number]>;
-  readonly oldIds: Statement<unknown, [number]>;
-}
-
-interface Row {
-  readonly seq: number;
-  readonly source: number;
-  readonly version: number | null;
-  readonly received: number;
-  readonly flags: number;
-  readonly body: Uint8Array;
-  readonly found: string | null;
-}
-
 /**
  * Opens the journal in a folder, or makes one. Damage found is set aside, with what can still be read carried over.
  * @throws JournalError when it cannot be used at all: what, and what to do.
@@ -177,40 +154,6 @@ function hintOf(trouble: Trouble | undefined): string {
   if (trouble === "full") return "; make room on the disk: what the journal holds must be read before anything else";
   if (trouble === "readonly") return "; make the folder writable for the user that petrel runs as";
   return "";
-}
-
-async function makeFolder(path: string): Promise<void> {
-  try {
-    await mkdir(path, { recursive: true, mode: 0o700 });
-    if (!statSync(path).isDirectory()) throw new JournalError(`state.path ${path} is not a folder; name one`);
-  } catch (error) {
-    if (error instanceof JournalError) throw error;
-    const code = codeOf(error) === "EEXIST" ? whyNotThere(path) : codeOf(error);
-    const why: Readonly<Record<string, string>> = {
-      EACCES: "petrel may not write there; make it writable for the user that petrel runs as, or mount a volume",
-      EPERM: "petrel may not write there; make it writable for the user that petrel runs as, or mount a volume",
-      EROFS: "the file system is read-only; mount a writable volume there",
-      ELOOP: "its path is a loop of symbolic links; name a real folder",
-      ENOTDIR: "a part of its path is not a folder; name one",
-      EEXIST: "it is not a folder; name one",
-      ENOSPC: "the disk is full; make room",
-    };
-    throw new JournalError(`the state folder ${path} cannot be made: ${why[code ?? ""] ?? textOf(error)}`);
-  }
-}
-
-function codeOf(error: unknown): string | undefined {
-  return (error as { readonly code?: string }).code;
-}
-
-/** A loop of links is there, and is none: only following it tells. */
-function whyNotThere(path: string): string | undefined {
-  try {
-    statSync(path);
-    return "EEXIST";
-  } catch (error) {
-    return codeOf(error);
-  }
 }
 
 async function open(options: JournalOptions, lock: Lock): Promise<Journal> {
@@ -262,38 +205,10 @@ async function open(options: JournalOptions, lock: Lock): Promise<Journal> {
   }
 
   function restore(from: Database): void {
+    const contents = readContents(from);
+    ({ restored, tail, next } = contents);
     sources.clear();
-    const reached = new Map<string, number>();
-    for (const row of from
-      .query<{ id: number; key: string; reached: number | null }, []>("SELECT * FROM sources")
-      .all()) {
-      sources.set(row.key, row.id);
-      reached.set(row.key, row.reached ?? Number.NaN);
-    }
-    const progress = from
-      .query<{ name: string; cursor: number; open: string; passed: string }, []>("SELECT * FROM receivers")
-      .all()
-      .map((row) => ({
-        name: row.name,
-        cursor: row.cursor,
-        open: JSON.parse(row.open) as number[],
-        passed: new Map(JSON.parse(row.passed) as [number, number][]),
-      }));
-    const cluster = from.query<{ value: string }, []>("SELECT value FROM meta WHERE key = 'cluster'").get()?.value;
-    const bounds = from
-      .query<{ low: number | null; high: number | null }, []>("SELECT min(seq) low, max(seq) high FROM entries")
-      .get();
-    next = Math.max(0, (bounds?.high ?? -1) + 1, ...progress.map(({ cursor }) => cursor));
-    tail = bounds?.low ?? next;
-    const remembered: Record<string, (readonly [string, string])[]> = {};
-    for (const { receiver, key, json } of from
-      .query<{ receiver: string; key: string; json: string }, []>(
-        "SELECT receiver, key, json FROM memory ORDER BY rowid",
-      )
-      .all()) {
-      remembered[receiver] = [...(remembered[receiver] ?? []), [key, json]];
-    }
-    restored = { progress, reached, remembered, cluster };
+    for (const [key, id] of contents.sources) sources.set(key, id);
   }
 
   function disconnect(): void {
@@ -490,22 +405,5 @@ async function open(options: JournalOptions, lock: Lock): Promise<Journal> {
       disconnect();
       lock.release();
     },
-  };
-}
-
-function prepare(db: Database): Statements {
-  return {
-    entry: db.prepare("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?)"),
-    found: db.prepare("UPDATE entries SET found = ? WHERE seq = ?"),
-    remove: db.prepare("DELETE FROM entries WHERE seq < ?"),
-    progress: db.prepare("INSERT OR REPLACE INTO receivers VALUES (?, ?, ?, ?)"),
-    forget: db.prepare("DELETE FROM receivers WHERE name = ?"),
-    remember: db.prepare("INSERT OR REPLACE INTO memory (receiver, key, json) VALUES (?, ?, ?)"),
-    unremember: db.prepare("DELETE FROM memory WHERE receiver = ? AND key = ?"),
-    source: db.prepare("INSERT OR IGNORE INTO sources (id, key) VALUES (?, ?)"),
-    reached: db.prepare("UPDATE sources SET reached = ? WHERE id = ?"),
-    id: db.prepare("INSERT OR REPLACE INTO ids VALUES (?, ?)"),
-    oldIds: db.prepare("DELETE FROM ids WHERE hash NOT IN (SELECT hash FROM ids ORDER BY at DESC LIMIT ?)"),
-    read: db.prepare("SELECT * FROM entries WHERE seq >= ? ORDER BY seq LIMIT ?"),
   };
 }
