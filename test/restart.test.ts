@@ -139,6 +139,23 @@ test("a receiver that is new begins at now; one that is gone leaves nothing that
   expect(place.got.fresh).toEqual(between);
 });
 
+test("what one receiver's throttle tells is for it alone, also after a restart", async () => {
+  const place = await aPlace();
+  const throttle = [{ by: ["reason" as const], perSecond: 0.001, burst: 1, summary: true }];
+  const receivers = [aReceiver("chat", { sink: "chat", throttle }), aReceiver("store", { sink: "store" })];
+  const ids = place.put(1);
+  const first = await place.start({ chat: refuses, store: () => {} }, { receivers });
+  ids.push(...place.put(4));
+  await eventually("the healthy one", () => place.got.store?.length === 5);
+  await first.petrel.stop();
+  const second = await place.start({ chat: () => {}, store: () => {} }, { receivers });
+  await eventually("what waited", () => place.got.chat?.length === 2);
+  await second.petrel.stop();
+  expect(place.got.chat?.[0]).toBe(ids[0] ?? "");
+  expect(ids).not.toContain(place.got.chat?.[1] ?? "");
+  expect(place.got.store).toEqual(ids);
+});
+
 test("a ConfigMap keeps positions where there is no disk: one dead receiver neither holds back nor repeats the others", async () => {
   const place = await aPlace({ journal: false, inCluster: true });
   const ids = place.put(10);

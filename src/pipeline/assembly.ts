@@ -9,7 +9,7 @@ import { createSinkContext } from "./context.ts";
 import type { Progress } from "./cursor.ts";
 import { planEnrichment } from "./enrichment.ts";
 import { createGate } from "./gates.ts";
-import { type EventLog, OWN_WATCH } from "./log.ts";
+import type { EventLog } from "./log.ts";
 import type { Lookups } from "./lookups.ts";
 import type { PipelineOptions, Replacement } from "./pipeline-options.ts";
 import type { Places } from "./places.ts";
@@ -132,7 +132,7 @@ export function createAssembly(options: PipelineOptions, host: AssemblyHost): As
     slot.gate = gate;
     const updates = createUpdatesGate(settings.updates ?? definition.updates);
     const holds = (event: Event, now: number, seq: number): HeldReason | undefined =>
-      log.watch(seq) === OWN_WATCH ? undefined : updates?.(event, now) ? "updates" : gate?.holds(event, now);
+      places.isOwn(log.watch(seq)) ? undefined : updates?.(event, now) ? "updates" : gate?.holds(event, now);
     return createReceiver(
       {
         ...receiverSettings(settings, definition, slot.generation.compat),

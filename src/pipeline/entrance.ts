@@ -95,7 +95,7 @@ export function createEntrance({ logger, meters, now }: PipelineOptions, host: E
   function announce(input: Readonly<Record<string, unknown>>, to?: Slot): void {
     const bytes = Buffer.from(JSON.stringify(input));
     const entry = {
-      watch: OWN_WATCH,
+      watch: to ? places.ownFor(to.name) : OWN_WATCH,
       version: Number.NaN,
       receivedAt: now(),
       modified: false,
@@ -104,7 +104,6 @@ export function createEntrance({ logger, meters, now }: PipelineOptions, host: E
     const seq = enter(bytes, entry, host.parse(bytes));
     if (seq < 0) return;
     meters.own.value++;
-    if (to) recipients.address(seq, to);
   }
 
   return {

@@ -122,7 +122,6 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
   const holes = createHoles();
   function evict(seq: number): void {
     lookups.forget(seq);
-    recipients.forget(seq);
     if (log.gone(seq)) return;
     if (keeper && seq >= keeper.written) holes.add(seq);
     for (const receiver of receivers) receiver.evicted(seq);
@@ -364,7 +363,6 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       places.clear();
       holes.clear();
       lookups.clear();
-      recipients.clear();
       entrance.forget();
       log.trim(log.head);
       keeper?.commit();

@@ -10,6 +10,12 @@ export interface Places {
   readonly reached: readonly number[];
   /** The index of a watch, by its key; {@link OWN_WATCH} for the empty one. */
   watchOf(key: string): number;
+  /** The index of the source of Petrel's own events that are for one receiver. */
+  ownFor(receiver: string): number;
+  /** Whom all events of this source are for; undefined: the route says. */
+  addressee(watch: number): string | undefined;
+  /** Events of this source are Petrel's own. */
+  isOwn(watch: number): boolean;
   /** Everything of this watch up to here has come in. False: that was known. */
   reach(watch: number, version: number): boolean;
   /** An event of this watch is the newest entry. */
@@ -26,11 +32,16 @@ export interface Places {
   resumeAt(watch: number): number | undefined;
 }
 
+/** Begins the key of a source of Petrel's own events that are for the receiver named behind it; those of watches are paths. */
+const FOR = "for ";
+
 export function createPlaces(log: () => EventLog, slots: () => readonly Slot[]): Places {
   const keys: string[] = [];
   const reached: number[] = [];
   /** By watch: its last entry; -1: none. */
   const last: number[] = [];
+  /** By index. Few programs ever have one. */
+  const addressees = new Map<number, string>();
 
   function watchOf(key: string): number {
     if (key === "") return OWN_WATCH;
@@ -38,7 +49,9 @@ export function createPlaces(log: () => EventLog, slots: () => readonly Slot[]):
     if (known >= 0) return known;
     reached.push(Number.NaN);
     last.push(-1);
-    return keys.push(key) - 1;
+    const watch = keys.push(key) - 1;
+    if (key.startsWith(FOR)) addressees.set(watch, key.slice(FOR.length));
+    return watch;
   }
 
   function openVersions(seqs: readonly number[]): ReadonlyMap<number, number[]> {
@@ -74,6 +87,9 @@ export function createPlaces(log: () => EventLog, slots: () => readonly Slot[]):
     keys,
     reached,
     watchOf,
+    ownFor: (receiver) => watchOf(FOR + receiver),
+    addressee: (watch) => (addressees.size > 0 ? addressees.get(watch) : undefined),
+    isOwn: (watch) => watch === OWN_WATCH || addressees.has(watch),
     reach(watch, version) {
       if (version <= (reached[watch] ?? Number.NaN)) return false;
       reached[watch] = version;

@@ -13,13 +13,8 @@ export interface Recipients {
   superseded(slot: Slot, seq: number): boolean;
   /** An entry came; `identity`: that of its event's uid. */
   came(identity: number, seq: number): void;
-  /** The entry goes to this receiver, and to nobody else. */
-  address(seq: number, to: Slot): void;
   /** Events that wait for this receiver, or are on their way to it, and that no watch can tell again. */
   posted(slot: Slot): number;
-  /** The log drops this entry. */
-  forget(seq: number): void;
-  clear(): void;
   /** Receivers are others than before. */
   changed(slots: readonly Slot[]): void;
 }
@@ -34,8 +29,6 @@ export function createRecipients({ log, lookups, places }: RecipientsHost): Reci
   /** The newest entry of each event, if some receiver wants no other. */
   const newest = createNewest();
   let wantsLatest = false;
-  /** For whom events of Petrel's own are. */
-  const addressed = new Map<number, Slot>();
 
   function superseded(slot: Slot, seq: number): boolean {
     const { uid } = log.event(seq).metadata;
@@ -48,8 +41,8 @@ export function createRecipients({ log, lookups, places }: RecipientsHost): Reci
 
   function copies(slot: Slot, seq: number): number {
     if (seq >= slot.end) return 0;
-    const to = addressed.size > 0 ? addressed.get(seq) : undefined;
-    if (to) return to === slot ? 1 : 0;
+    const to = places.addressee(log.watch(seq));
+    if (to !== undefined) return to === slot.name ? 1 : 0;
     if (places.doneBefore(slot, seq)) return 0;
     let count = 0;
     for (const index of slot.generation.routing.receiversOf(seq)) if (index === slot.index) count++;
@@ -72,13 +65,7 @@ export function createRecipients({ log, lookups, places }: RecipientsHost): Reci
     came(identity, seq) {
       if (wantsLatest) newest.came(identity, seq);
     },
-    address(seq, to) {
-      for (const past of addressed.keys()) if (past < log.tail) addressed.delete(past);
-      addressed.set(seq, to);
-    },
     posted,
-    forget: (seq) => void addressed.delete(seq),
-    clear: () => addressed.clear(),
     changed(slots) {
       wantsLatest = slots.some(({ settings }) => settings.updates === "latest");
     },
