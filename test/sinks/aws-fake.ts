@@ -13,11 +13,13 @@ export interface Answered extends Partial<Taken> {
   readonly status?: number;
 }
 
-/** `take` gets the operation (`SendMessageBatch`) and the parsed body: JSON, or the fields of a form. */
+/** A request's body: its JSON, or the fields of its form; as `text` what is neither. */
+export type AwsInput = Readonly<Record<string, unknown>>;
+
+/** `take` gets the operation (`SendMessageBatch`) and the body. */
 export function awsDestination(
   config: Readonly<Record<string, unknown>>,
-  // biome-ignore lint/suspicious/noExplicitAny: each test knows the shape of the requests that it reads
-  take: (operation: string, input: any, request: Request, judge: Judge) => Answered,
+  take: (operation: string, input: AwsInput, request: Request, judge: Judge) => Answered,
   tls?: ServerTls,
 ): Promise<Destination> {
   return httpDestination(
@@ -27,8 +29,12 @@ export function awsDestination(
         throw new Error("not signed");
       const form = request.headers.get("content-type")?.startsWith("application/x-www-form-urlencoded");
       const target = request.headers.get("x-amz-target");
-      const input = form ? Object.fromEntries(new URLSearchParams(text)) : target ? JSON.parse(text) : text;
-      const operation = form ? input.Action : (target?.split(".").at(-1) ?? `${request.method}`);
+      const input: AwsInput = form
+        ? Object.fromEntries(new URLSearchParams(text))
+        : target
+          ? JSON.parse(text)
+          : { text };
+      const operation = form ? String(input.Action) : (target?.split(".").at(-1) ?? `${request.method}`);
       const { body = {}, status = 200, texts = [], ids = [], refused = [] } = take(operation, input, request, judge);
       return {
         texts,

@@ -21,7 +21,8 @@ export default {
       (operation, input) => {
         if (operation === "DescribeOpsItems") return { body: { OpsItemSummaries: [] } };
         if (operation !== "CreateOpsItem") throw new Error(operation);
-        const dedup = JSON.parse(input.OperationalData["/aws/dedup"].Value).dedupString;
+        const { OperationalData } = input as { readonly OperationalData: Record<string, { readonly Value: string }> };
+        const dedup = JSON.parse(OperationalData["/aws/dedup"]?.Value ?? "null").dedupString;
         return { texts: [sorted(JSON.stringify(input))], ids: [dedup], body: { OpsItemId: "oi-2" } };
       },
       tls,

@@ -12,7 +12,7 @@ export default {
         const { pathname } = new URL(request.url);
         if (method !== "PUT" || !/^\/events\/kubernetes-events\/\d{4}\/\d\d\/\d\d\/\d\d\/.*\.ndjson$/.test(pathname))
           throw new Error(`${method} ${pathname}`);
-        return { texts: String(input).split(/(?<=\n)/), body: "" };
+        return { texts: String(input.text).split(/(?<=\n)/), body: "" };
       },
       tls,
     ),

@@ -1,6 +1,6 @@
 import type { Fixture } from "../contract.ts";
 import { AWS_AUTH, AWS_RETRIES, iam } from "./about.ts";
-import { AWS_SECRETS, awsDestination, CODES, judged } from "./aws-fake.ts";
+import { AWS_SECRETS, type AwsInput, awsDestination, CODES, judged } from "./aws-fake.ts";
 import { GOLDEN_LINE } from "./lines.ts";
 
 const NAMESPACE = "http://sns.amazonaws.com/doc/2010-03-31/";
@@ -8,13 +8,13 @@ export const answer = (operation: string, result: string): string =>
   `<${operation}Response xmlns="${NAMESPACE}"><${operation}Result>${result}</${operation}Result><ResponseMetadata><RequestId>1</RequestId></ResponseMetadata></${operation}Response>`;
 
 /** The entries of a PublishBatch, which come as the fields of a form. */
-export function entriesOf(form: Readonly<Record<string, string>>): Record<string, string>[] {
+export function entriesOf(form: AwsInput): Record<string, string>[] {
   const entries: Record<string, string>[] = [];
   for (const [name, value] of Object.entries(form)) {
     const [, at, rest = ""] = /^PublishBatchRequestEntries\.(?:member|entry)\.(\d+)\.(.+)$/.exec(name) ?? [];
     if (at === undefined) continue;
     entries[Number(at) - 1] ??= {};
-    (entries[Number(at) - 1] as Record<string, string>)[rest] = value;
+    (entries[Number(at) - 1] as Record<string, string>)[rest] = String(value);
   }
   return entries;
 }
