@@ -5,7 +5,7 @@ import { statSync } from "node:fs";
 import { join } from "node:path";
 import { cannotJump } from "./clock.ts";
 import { expectExactlyOnce, expectKept } from "./expectations.ts";
-import { JOURNAL } from "./setups.ts";
+import { JOURNAL, NONE } from "./setups.ts";
 import { createWorld, type Instance } from "./world.ts";
 
 /** Resolves when the journal is being written, or after that time: where a kill is most likely to cut a commit in two. */
@@ -77,6 +77,52 @@ test.concurrent("the API server tells once more what an earlier process heard: n
   expectExactlyOnce(world);
   expect(petrel.process.metric("petrel_events_discarded_total", 'reason="repeated"')).toBeGreaterThan(30);
 }, 60_000);
+
+test.concurrent.each(["in good order", "kill -9"] as const)(
+  "with no record at all, %s: begins with the events of the last maxEventAgeSeconds, and counts what it drops",
+  async (how) => {
+    await using world = await createWorld({
+      seed: 16,
+      setup: NONE,
+      config: { maxEventAgeSeconds: 4, shutdownTimeout: "500ms" },
+    });
+    const petrel = world.instance();
+    await petrel.start();
+    world.write(20);
+    expect(await world.settle(10_000)).toBe(true);
+    world.end("single").mood = "unavailable";
+    world.write(20);
+    expect(await world.settle(10_000, ["single"])).toBe(true);
+    const waited = new Set(
+      world
+        .story()
+        .states.slice(20)
+        .map(({ id }) => id),
+    );
+    const first = petrel.process;
+    if (how === "kill -9") await petrel.kill();
+    else await petrel.stop();
+    // Times of events have whole seconds.
+    await Bun.sleep(5_500);
+    world.end("single").mood = "fine";
+    world.write(20);
+    await petrel.start();
+    world.write(20);
+    expect(await world.settle(10_000, ["single"])).toBe(true);
+    expect(await petrel.stop()).toBe(0);
+    const [single, ...others] = world.verdict().receivers;
+    expect(others.map(({ missing, unexplained, afterEnd }) => [missing, unexplained, afterEnd])).toEqual(
+      others.map(() => [[], [], 0]),
+    );
+    expect([single?.unexplained, single?.afterEnd]).toEqual([[], 0]);
+    expect(single?.missing.length).toBeGreaterThan(10);
+    expect(single?.missing.every((id) => waited.has(id))).toBe(true);
+    // Of what dies with the process nobody can tell afterwards; who ends in good order does.
+    expect(single?.dropped).toEqual(how === "kill -9" ? {} : { shutdown: 20 });
+    expect(first.log.some((line) => String(line.message).includes("not delivered"))).toBe(how !== "kill -9");
+  },
+  60_000,
+);
 
 test.concurrent("stopped and continued: what was under way is counted as ambiguous, nothing is lost", async () => {
   await using world = await createWorld({ seed: 13, setup: JOURNAL });
