@@ -17,6 +17,12 @@ export default defineSink({
         .template()
         .default("kubernetes-events/")
         .describe("Begin of the objects' keys; events for which it differs go into different objects."),
+      keys: field
+        .choice(["hour", "eventrouter"])
+        .default("hour")
+        .describe(
+          "What follows in the keys: `2026/11/05/09/20261105T091500.000Z-HASH.ndjson` (in UTC), or as eventrouter had it `2026/11/5/NANOSECONDS.txt` (in the local zone). Either comes from the events alone.",
+        ),
       gzip: field.flag().default(true).describe("Compress the objects."),
       forcePathStyle: field
         .flag()
@@ -50,15 +56,14 @@ export default defineSink({
     const objects = (batch: Batch) => Map.groupBy(batch.keys(), (index) => prefix(batch[index] ?? batch[0]));
     const lines = (batch: Batch, indices: readonly number[]) =>
       indices.map((index) => `${payload(batch[index] ?? batch[0])}\n`).join("");
-    /** From the events alone, so that a repeat has the same: `…/2026/11/21/10/20261121T101500.000Z-<hash>.ndjson.gz`. */
+    /** From the events alone, so that a repeat has the same. */
     const keyOf = (start: string, batch: Batch, indices: readonly number[]): string => {
       const hash = new Bun.CryptoHasher("sha256");
       for (const index of indices) hash.update(`${batch[index]?.id}\n`);
-      const first = batch[indices[0] ?? 0] ?? batch[0];
-      const time = new Date(newestMs(first, 0)).toISOString();
-      const day = time.slice(0, 13).replace(/[-T]/g, "/");
-      const name = `${time.replace(/[-:]/g, "")}-${hash.digest("hex").slice(0, 16)}`;
-      return `${start}${day}/${name}.ndjson${config.gzip ? ".gz" : ""}`;
+      const time = new Date(newestMs(batch[indices[0] ?? 0] ?? batch[0], 0));
+      const suffix = config.gzip ? ".gz" : "";
+      const own = config.keys === "eventrouter" ? `${localName(time, hash)}.txt` : `${utcName(time, hash)}.ndjson`;
+      return `${start}${own}${suffix}`;
     };
 
     return {
@@ -75,7 +80,7 @@ export default defineSink({
             Bucket,
             Key: keyOf(start, batch, indices),
             Body: config.gzip ? gzipSync(body) : Buffer.from(body),
-            ContentType: "application/x-ndjson",
+            ContentType: config.keys === "eventrouter" ? "text/plain; charset=utf-8" : "application/x-ndjson",
             ...(config.gzip && { ContentEncoding: "gzip" }),
             ...(config.storageClass && { StorageClass: config.storageClass as never }),
           });
@@ -100,3 +105,15 @@ export default defineSink({
     };
   },
 });
+
+function utcName(time: Date, hash: Bun.CryptoHasher): string {
+  const text = time.toISOString();
+  return `${text.slice(0, 13).replace(/[-T]/g, "/")}/${text.replace(/[-:]/g, "")}-${hash.digest("hex").slice(0, 16)}`;
+}
+
+/** The nanoseconds were those of the upload. Of an event's time the API server tells seconds: the rest is what tells objects apart. */
+function localName(time: Date, hash: Bun.CryptoHasher): string {
+  const day = `${time.getFullYear()}/${time.getMonth() + 1}/${time.getDate()}`;
+  const rest = hash.digest().readBigUInt64BE() % 1_000_000_000n;
+  return `${day}/${BigInt(Math.floor(time.getTime() / 1_000)) * 1_000_000_000n + rest}`;
+}

@@ -15,17 +15,17 @@ import {
   structured,
 } from "./cloudevents.ts";
 import type { ReceiverConfig } from "./config/types.ts";
-import { compileEnvelope } from "./envelope.ts";
+import { compileEnvelope, coreEventJson } from "./envelope.ts";
 import type { Event } from "./event.ts";
 import { flatEnvelope, glogLine, syslogFrame } from "./eventrouter-form.ts";
 import type { Logger } from "./logger.ts";
 import { deDot } from "./payload.ts";
 import type { SinkDefinition } from "./sink.ts";
 
-export const FORMATS = ["event", "cloudevents", "eventrouter", "rfc5424", "glog", "flatjson"] as const;
+export const FORMATS = ["event", "cloudevents", "eventrouter", "rfc5424", "glog", "flatjson", "core"] as const;
 export type Format = (typeof FORMATS)[number];
-/** Whether it is eventrouter's envelope, in whatever dress: the event as it is stored, and nothing that was looked up. */
-export function isEnvelope(format: Format | undefined): boolean {
+/** Whether it is of the event as it is stored, in whatever dress: nothing in it is looked up, and no layout has a say. */
+export function isAsStored(format: Format | undefined): boolean {
   return format !== undefined && format !== "event" && format !== "cloudevents";
 }
 export const MODES = ["structured", "binary", "batch"] as const satisfies readonly ContentMode[];
@@ -138,6 +138,7 @@ function textOf(
 ): (event: Event) => string {
   const { format } = options.form;
   if (format === "event") return json;
+  if (format === "core") return coreEventJson;
   if (format !== "cloudevents") {
     const envelope = compileEnvelope();
     return format === "flatjson" ? (event) => flatEnvelope(envelope(event)) : envelope;

@@ -122,17 +122,22 @@ const SINKS: Readonly<Record<string, (settings: Settings) => Json>> = {
     if (format !== "rfc5424" && format !== "flatjson") {
       throw new UsageError(`s3SinkOutputFormat is rfc5424 or flatjson, not ${JSON.stringify(format)}`);
     }
+    // Without either the identity of the pod counts, which people asked eventrouter for.
+    const ownKeys = ["s3SinkAccessKeyID", "s3SinkSecretAccessKey"].some((key) => textOf(settings, key) !== undefined);
     return {
       format,
-      batch: { linger: Number(settings.get("s3sinkuploadinterval") ?? 120) },
+      batch: { linger: secondsOf(settings, "s3SinkUploadInterval") ?? 120 },
       s3: {
         bucket: literal(needed(settings, "s3SinkBucket")),
-        prefix: literal(`${needed(settings, "s3SinkBucketDir").replace(/\/+$/, "")}/`),
+        prefix: literal(`${needed(settings, "s3SinkBucketDir")}/`),
+        keys: "eventrouter",
         region: literal(needed(settings, "s3SinkRegion")),
-        credentials: {
-          accessKeyId: literal(needed(settings, "s3SinkAccessKeyID")),
-          secretAccessKey: literal(needed(settings, "s3SinkSecretAccessKey")),
-        },
+        ...(ownKeys && {
+          credentials: {
+            accessKeyId: literal(needed(settings, "s3SinkAccessKeyID")),
+            secretAccessKey: literal(needed(settings, "s3SinkSecretAccessKey")),
+          },
+        }),
         gzip: false,
       },
     };
@@ -140,6 +145,8 @@ const SINKS: Readonly<Record<string, (settings: Settings) => Json>> = {
   influxdb(settings) {
     const secure = isTrue(settings.get("influxdbsecure"));
     return {
+      // The event alone, in `value`.
+      format: "core",
       influxdb: {
         url: literal(`${secure ? "https" : "http"}://${needed(settings, "influxdbHost")}`),
         username: literal(needed(settings, "influxdbUsername")),
@@ -174,6 +181,12 @@ function needed(settings: Settings, key: string): string {
   const value = textOf(settings, key);
   if (value === undefined) throw new UsageError(`eventrouter's config lacks ${key}`);
   return value;
+}
+
+function secondsOf(settings: Settings, key: string): number | undefined {
+  const text = textOf(settings, key);
+  if (text === undefined || /^\d{1,9}$/.test(text)) return text === undefined ? undefined : Number(text);
+  throw new UsageError(`eventrouter's ${key} is a number of seconds, not ${JSON.stringify(text)}`);
 }
 
 /** The original split at blanks alone, which nobody expected. */

@@ -1,5 +1,5 @@
 /** What a receiver is to be sent, and its sink cannot send. */
-import { formOf } from "../form.ts";
+import { formOf, isAsStored } from "../form.ts";
 import type { SinkDefinition } from "../sink.ts";
 import { type Decoder, type Path, pathKey } from "./decoder.ts";
 import type { ReceiverConfig } from "./types.ts";
@@ -28,17 +28,11 @@ export function lintForm(receiver: ReceiverConfig, sink: SinkDefinition, path: P
     const what = form.format === "glog" ? "a line of glog's" : "a frame of syslog";
     add("format", "not-json", `${sink.title} wants JSON, and ${what} is none`, "write `format: eventrouter`");
   }
-  if (
-    form.format !== "event" &&
-    form.format !== "cloudevents" &&
-    typeof layout === "object" &&
-    layout !== null &&
-    Object.keys(layout).length > 0
-  )
+  if (isAsStored(form.format) && typeof layout === "object" && layout !== null && Object.keys(layout).length > 0)
     add(
       "format",
       "layout-unused",
-      "eventrouter's envelope has the whole event, so that `layout` is not used",
+      `with \`format: ${form.format}\` the whole event is sent, so that \`layout\` is not used`,
       "remove it",
     );
   if (form.format !== "cloudevents") {

@@ -1,7 +1,7 @@
 /** Whether, and for which events, the involved object's metadata has to be asked for: a request saved is a request fast. */
 import type { Config, RouteConfig, RuleConditions, RuleConfig } from "../config/types.ts";
 import type { Event } from "../event.ts";
-import { isEnvelope } from "../form.ts";
+import { isAsStored } from "../form.ts";
 import { compilePattern } from "../template/re2.ts";
 
 export interface Enrichment {
@@ -70,7 +70,7 @@ export function planEnrichment(config: Config, sendsWhole: (sink: string) => boo
     // Without a layout the payload is the whole event, metadata of the object included.
     // eventrouter's envelope has none of it.
     const whole =
-      !isEnvelope(format) &&
+      !isAsStored(format) &&
       sendsWhole(sink) &&
       (typeof layout !== "object" || layout === null || Object.keys(layout).length === 0);
     return whole || stringsOf(settings).some(readsObjectMetadata);

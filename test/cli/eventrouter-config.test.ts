@@ -49,7 +49,13 @@ const SINKS: readonly (readonly [object, object])[] = [
       sink: "s3",
       format: "rfc5424",
       batch: { lingerMs: 120_000 },
-      config: { bucket: "b", prefix: "dir/", credentials: { accessKeyId: "AK", secretAccessKey: "p$ss" }, gzip: false },
+      config: {
+        bucket: "b",
+        prefix: "dir/",
+        keys: "eventrouter",
+        credentials: { accessKeyId: "AK", secretAccessKey: "p$ss" },
+        gzip: false,
+      },
     },
   ],
   [
@@ -57,9 +63,14 @@ const SINKS: readonly (readonly [object, object])[] = [
     { format: "flatjson", batch: { lingerMs: 5_000 } },
   ],
   [
+    { ...S3, s3SinkAccessKeyID: "", s3SinkSecretAccessKey: "", s3SinkBucketDir: "dir/" },
+    { config: { prefix: "dir//" } },
+  ],
+  [
     { ...INFLUX, influxdbSecure: true, influxdbWithFields: true, influxdbInsecureSsl: true },
     {
       sink: "influxdb",
+      format: "core",
       config: { url: "https://i:8086", password: "$p", database: "k8s", withFields: true, clusterName: "default" },
     },
   ],
@@ -95,6 +106,8 @@ describe("a config.json", () => {
     [{ sink: "syslog" }, "there are: glog, stdout, http,"],
     [{ sink: "http" }, "lacks httpSinkUrl"],
     [{ ...S3, s3SinkOutputFormat: "csv" }, "rfc5424 or flatjson"],
+    [{ ...S3, s3SinkSecretAccessKey: "" }, "lacks s3SinkSecretAccessKey"],
+    [{ ...S3, s3SinkUploadInterval: "2m" }, 'is a number of seconds, not "2m"'],
   ])("%j is refused", (settings, message) => {
     expect(() => loaded(settings)).toThrow(message);
   });
@@ -106,6 +119,12 @@ describe("a config.json", () => {
   test("without metrics nothing is counted", () => {
     expect(loaded({ "enable-prometheus": false }).config?.receivers).toHaveLength(1);
   });
+});
+
+test("without keys of its own S3 takes the identity of the pod", () => {
+  const { s3SinkAccessKeyID: _id, s3SinkSecretAccessKey: _secret, ...rest } = S3;
+  const own = (settings: object) => Object.hasOwn(loaded(settings).config?.receivers[0]?.config ?? {}, "credentials");
+  expect([own(S3), own(rest)]).toEqual([true, false]);
 });
 
 test("the environment of forks", () => {

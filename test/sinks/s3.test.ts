@@ -55,6 +55,21 @@ test("s3: an object for each prefix, compressed, whose key a repeat has again an
   expect(paths[4]).not.toBe(paths[0]);
 });
 
+test("s3: keys as eventrouter had them, which a repeat has again and other events have not", async () => {
+  await using to = await setUp(() => new Response(), { keys: "eventrouter", gzip: false, prefix: "dir/" });
+  for (const id of ["1", "2", "1"]) await to.deliver([id, "A"]);
+  const [first, second, again] = to.puts;
+  // The runner's zone is UTC, and the event of 2026-11-20T21:45:18Z.
+  const seconds = Date.parse("2026-11-20T21:45:18Z") / 1_000;
+  expect(first?.path).toMatch(new RegExp(`^/b/dir/2026/11/20/${seconds}\\d{9}\\.txt$`));
+  expect(first?.type).toBe("text/plain; charset=utf-8");
+  expect(second?.path).not.toBe(first?.path);
+  expect(again).toEqual(first);
+  await using packed = await setUp(() => new Response(), { keys: "eventrouter" });
+  await packed.deliver(["1", "A"]);
+  expect(packed.puts[0]?.path).toEndWith(".txt.gz");
+});
+
 test("s3: of two objects, only the events of the one that failed are refused", async () => {
   await using to = await setUp((path) => new Response("", { status: path.startsWith("/b/B/") ? 503 : 200 }));
   const { reason, refused } = await refusalOf(to.deliver(["1", "A"], ["2", "B"], ["3", "B"]));

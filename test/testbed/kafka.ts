@@ -40,8 +40,9 @@ export const kafka: Definition = {
     const [plain = 0, controller = 0, saslSsl = 0, ssl = 0, saslPlain = 0] = await freePorts(5);
     const keystore = join(dir, "server.pem");
     await Bun.write(keystore, readFileSync(tls.serverKey, "utf8") + readFileSync(tls.serverCert, "utf8"));
-    // As Event Hubs gives them out, with the port, for nobody else has another.
-    const connection = `Endpoint=sb://localhost:${saslSsl}/;SharedAccessKeyName=k;SharedAccessKey=a-key-of-the-testbed`;
+    // As Event Hubs gives them out for a hub, with the port, for nobody else has another.
+    const key = "SharedAccessKeyName=k;SharedAccessKey=a-key-of-the-testbed";
+    const connection = `Endpoint=sb://localhost:${saslSsl}/;${key};EntityPath=a-hub-of-the-testbed`;
     const values: Record<string, string | number> = {
       ...{ PLAIN: plain, CONTROLLER: controller, SASLSSL: saslSsl, SSL: ssl, SASLPLAIN: saslPlain },
       ...{ KEYSTORE: keystore, TRUSTSTORE: tls.ca, DATA: join(dir, "data"), CONNECTION: connection },
