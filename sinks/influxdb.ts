@@ -1,5 +1,4 @@
 /** InfluxDB, and what takes its line protocol, such as VictoriaMetrics. */
-import { gzipSync } from "bun";
 import { ConfigError, DeliveryError } from "../src/errors.ts";
 import type { Event } from "../src/event.ts";
 import { type Batch, defineSink } from "../src/sink.ts";
@@ -34,7 +33,7 @@ export default defineSink({
         ),
       clusterName: field.text().default("default").describe("Tag `cluster_name` of events whose cluster has no name."),
       layout: field.layout().optional().describe("What `value` holds instead of the whole event."),
-      gzip: field.flag().default(false).describe("Compress the body."),
+      gzip: field.gzip(),
       ...field.connection(),
     }),
   example: { url: "http://influxdb:8086", username: "petrel", password: { env: "INFLUXDB_PASSWORD" } },
@@ -83,9 +82,8 @@ export default defineSink({
       const headers: HeaderList = [
         ["Content-Type", type],
         ...(said === undefined ? [] : [["Authorization", said] as const]),
-        ...(config.gzip ? [["Content-Encoding", "gzip"] as const] : []),
       ];
-      return http.send({ method: "POST", url: to, headers, body: config.gzip ? gzipSync(body) : body, signal, judge });
+      return http.send({ method: "POST", url: to, headers, body, gzip: config.gzip, signal, judge });
     };
     const write = (body: string, signal: AbortSignal) =>
       post(url, "text/plain; charset=utf-8", body, signal, judgeWrite);

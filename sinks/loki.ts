@@ -1,5 +1,4 @@
 /** Grafana Loki. @see https://grafana.com/docs/loki/latest/reference/loki-http-api/#ingest-logs */
-import { gzipSync } from "bun";
 import type { Event } from "../src/event.ts";
 import { defineSink, type TemplateText } from "../src/sink.ts";
 import { newestNs, newestTime } from "../src/wire/event-time.ts";
@@ -31,7 +30,7 @@ export default defineSink({
       tenant: field.template().optional().describe("Tenant, for the header X-Scope-OrgID."),
       headers: field.templates().default({}).describe("Headers to add; their values are templates."),
       ...field.credentials(),
-      gzip: field.flag().default(false).describe("Compress the body."),
+      gzip: field.gzip(),
       ...field.connection(),
     }),
   example: {
@@ -85,9 +84,7 @@ export default defineSink({
       const headers: (readonly [string, string])[] = [["Content-Type", "application/json"], ...own];
       const said = credentials();
       if (said !== undefined) headers.push(["Authorization", said]);
-      if (config.gzip) headers.push(["Content-Encoding", "gzip"]);
-      const bytes = config.gzip ? gzipSync(body) : body;
-      await http.send({ method: "POST", url, headers, body: bytes, signal, judge });
+      await http.send({ method: "POST", url, headers, body, gzip: config.gzip, signal, judge });
     };
     return {
       render: (batch) => ({ body: bodyOf(batch), headers: Object.fromEntries(headersOf(batch[0])) }),

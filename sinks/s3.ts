@@ -1,9 +1,9 @@
 /** Amazon S3 and what speaks its API: batches of events as objects of JSON lines. */
-import { gzipSync } from "bun";
 import { DeliveryError, type Refusal } from "../src/errors.ts";
 import { type Batch, defineSink } from "../src/sink.ts";
 import { awsFields, openAws } from "../src/wire/aws-client.ts";
 import { newestMs } from "../src/wire/event-time.ts";
+import { gzipped } from "../src/wire/gzip.ts";
 
 export default defineSink({
   name: "s3",
@@ -79,7 +79,7 @@ export default defineSink({
           const command = new PutObjectCommand({
             Bucket,
             Key: keyOf(start, batch, indices),
-            Body: config.gzip ? gzipSync(body) : Buffer.from(body),
+            Body: config.gzip ? await gzipped(body) : Buffer.from(body),
             ContentType: config.keys === "eventrouter" ? "text/plain; charset=utf-8" : "application/x-ndjson",
             ...(config.gzip && { ContentEncoding: "gzip" }),
             ...(config.storageClass && { StorageClass: config.storageClass as never }),

@@ -1,5 +1,4 @@
 /** Splunk, through its HTTP Event Collector. */
-import { gzipSync } from "bun";
 import type { Event } from "../src/event.ts";
 import { defineSink } from "../src/sink.ts";
 import { newestMs } from "../src/wire/event-time.ts";
@@ -27,7 +26,7 @@ export default defineSink({
         .describe(
           "Wait until the indexers have acknowledged; the token must have it enabled. What they have not after five minutes is sent again.",
         ),
-      gzip: field.flag().default(false).describe("Compress the body."),
+      gzip: field.gzip(),
       ...field.connection(),
     }),
   example: { url: "https://splunk.example.com:8088", token: { env: "SPLUNK_HEC_TOKEN" }, index: "k8s", ack: true },
@@ -64,10 +63,9 @@ export default defineSink({
       async deliver(batch, signal) {
         let open = config.ack ? acks.find(batch) : undefined;
         if (open === undefined) {
-          const text = batch.map(record).join("\n");
-          const [sent, body] = config.gzip ? [[["Content-Encoding", "gzip"] as const], gzipSync(text)] : [[], text];
+          const body = batch.map(record).join("\n");
           const response = await http.send({
-            ...{ method: "POST", url: urls.event, headers: [...headers(), ...sent], body, signal },
+            ...{ method: "POST", url: urls.event, headers: headers(), body, gzip: config.gzip, signal },
             judge: (answer) => judgeCollector(answer, batch.length, ownIndex),
           });
           const id = jsonObject(response.text)?.ackId;

@@ -1,5 +1,4 @@
 /** Any HTTP endpoint that takes JSON. */
-import { gzipSync } from "bun";
 import { type HttpMessage, httpMessages } from "../src/cloudevents.ts";
 import { ConfigError } from "../src/errors.ts";
 import type { Batch } from "../src/sink.ts";
@@ -25,7 +24,7 @@ export default defineSink({
         })
         .optional()
         .describe("Send several events in one request. Headers are then those of the first event."),
-      gzip: field.flag().default(false).describe("Compress the body."),
+      gzip: field.gzip(),
       ...field.connection(),
     }),
   example: {
@@ -92,12 +91,12 @@ export default defineSink({
           const sent = [...rendered];
           const said = credentials();
           if (said !== undefined) sent.push(["Authorization", said]);
-          if (config.gzip) sent.push(["Content-Encoding", "gzip"]);
           await http.send({
             method: config.method,
             url: config.endpoint,
             headers: sent,
-            body: config.gzip ? gzipSync(body) : body,
+            body,
+            gzip: config.gzip,
             signal,
           });
         }

@@ -152,6 +152,12 @@ export const fields = {
   urls: () =>
     z.preprocess((input) => (typeof input === "string" ? [input] : input), z.array(url())).meta({ kind: "strings" }),
   tls,
+  /** For destinations that take `Content-Encoding: gzip`. */
+  gzip: () =>
+    z
+      .boolean()
+      .default(false)
+      .describe("Compress requests, to about a sixth; what `batch` and the destination's limits count is before that."),
   /** What every receiver by HTTP has. */
   connection: () => ({
     tls: tls().optional().describe("TLS settings of this receiver alone."),

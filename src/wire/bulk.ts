@@ -2,7 +2,6 @@
  * Elasticsearch's and OpenSearch's way of taking documents.
  * @see https://www.elastic.co/guide/en/elasticsearch/reference/7.17/docs-bulk.html
  */
-import { gzipSync } from "bun";
 import type { Fields } from "../config/fields.ts";
 import { DeliveryError, type Reason, type Refusal, reasonOfStatus } from "../errors.ts";
 import type { Event } from "../event.ts";
@@ -10,6 +9,7 @@ import type { Layout, Sink, SinkContext, TemplateText } from "../sink.ts";
 import { formatTime, fromMillis } from "../template/gotime.ts";
 import { localZone } from "../template/gotime-zone.ts";
 import { newestMs, newestTime } from "./event-time.ts";
+import { gzipped } from "./gzip.ts";
 import type { HeaderList, HttpRequest, Judgement } from "./http.ts";
 import { type ConnectionSettings, jsonObject, openHttp } from "./sink-http.ts";
 
@@ -46,7 +46,8 @@ export const bulkFields = (field: Fields) => ({
   deDot: field.flag().default(false).describe("Replace dots in label and annotation keys by underscores."),
   layout: field.layout().optional().describe("Fields to send instead of the whole event."),
   pipeline: field.text().optional().describe("Ingest pipeline."),
-  gzip: field.flag().default(false).describe("Compress the body."),
+  /** @see https://docs.aws.amazon.com/opensearch-service/latest/developerguide/gzip.html for domains at AWS */
+  gzip: field.gzip(),
   ...field.connection(),
 });
 
@@ -115,7 +116,7 @@ export function bulkSink(config: BulkSettings, context: SinkContext, options: Bu
     if (said !== undefined) headers.push(["Authorization", said]);
     const zipped = config.gzip && !compat && typeof request.body === "string";
     if (zipped) headers.push(["Content-Encoding", "gzip"]);
-    const body = zipped ? gzipSync(request.body as string) : request.body;
+    const body = zipped ? await gzipped(request.body as string) : request.body;
     for (let tried = 1; ; tried++) {
       const url = `${hosts[turn++ % hosts.length]}${path}`;
       const whole = { ...request, url, headers: headers as HeaderList, ...(body !== undefined && { body }) };

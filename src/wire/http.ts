@@ -4,6 +4,7 @@
  */
 import { DeliveryError, type Reason, type Refusal, reasonOfStatus } from "../errors.ts";
 import { abortError } from "./abort.ts";
+import { gzipped } from "./gzip.ts";
 import { connectionExchange } from "./http-connection.ts";
 import { fetchExchange } from "./http-fetch.ts";
 import { proxiesOfEnvironment } from "./proxy.ts";
@@ -18,6 +19,8 @@ export interface HttpRequest {
   readonly url: string;
   readonly headers: HeaderList;
   readonly body?: string | Uint8Array;
+  /** Compress the body, and say so in Content-Encoding. Default false. */
+  readonly gzip?: boolean;
   readonly signal: AbortSignal;
   /** What an answer means to this destination; undefined: what its status says. Not asked about redirects. */
   readonly judge?: (response: HttpResponse) => Judgement | undefined;
@@ -109,9 +112,15 @@ export function createHttp(options: HttpOptions = {}): Http {
 }
 
 async function send(exchange: Exchange, request: HttpRequest): Promise<HttpResponse> {
-  const { method, body, signal } = request;
+  const { method, signal } = request;
+  let { body } = request;
   let url = parsedUrl(request.url);
   const headers = outgoing(request.headers, url);
+  if (request.gzip && body) {
+    const packed = gzipped(body);
+    body = packed instanceof Promise ? await packed : packed;
+    headers.push(["Content-Encoding", "gzip"]);
+  }
   for (let hops = 0; ; hops++) {
     const doing = `${method} ${url.origin}`;
     if (signal.aborted) throw abortError(signal, doing);
@@ -145,7 +154,7 @@ function parsedUrl(text: string): URL {
 const CONTROLS = /[\u0000-\u0008\u000a-\u001f\u007f]+/g;
 
 /** Values come from templates too, that is from events: no line break may end a header early. */
-function outgoing(headers: HeaderList, url: URL): HeaderList {
+function outgoing(headers: HeaderList, url: URL): [string, string][] {
   const out: [string, string][] = [];
   let authorized = false;
   let named = false;
