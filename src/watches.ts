@@ -58,7 +58,7 @@ export function startWatches(options: WatchesOptions): Watches {
       client,
       logger,
       meters: meters.watch(target.name),
-      resumeAt: pipeline.resumeAt(index),
+      resumeAt: pipeline.resumeAt(index) ?? givenVersion(config),
       receive: (bytes, change, version, identity, event, unordered) =>
         pipeline.receive(index, bytes, change, version, identity, event, unordered),
       reached: (version) => pipeline.reached(index, version),
@@ -105,11 +105,16 @@ export function startWatches(options: WatchesOptions): Watches {
 function settingsOf(config: Config) {
   return {
     maxEventAgeMs: config.maxEventAgeSeconds * 1_000,
-    startFrom: config.startFrom,
+    // A version that the API server knows no more leaves what it holds.
+    startFrom: config.startFrom === "now" ? config.startFrom : ("oldest" as const),
     clusterName: config.clusterName,
     clusterEnvironment: config.clusterEnvironment,
     excludeNamespaces: config.excludeNamespaces,
   };
+}
+
+function givenVersion({ startFrom }: Config): number | undefined {
+  return typeof startFrom === "string" ? undefined : Number(startFrom.resourceVersion);
 }
 
 /** What a watch asks for: the name of its position. */

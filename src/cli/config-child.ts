@@ -1,10 +1,11 @@
 /** The other end of `loadInChild`: one config in, plain data out. Hidden from help. */
+import { accessSync, constants, existsSync } from "node:fs";
 import { loadSinks, SINK_NAMES } from "../../sinks/index.ts";
 import { CHILD_COMMAND, type ChildAnswer, type LoadArgs } from "../config/child.ts";
 import type { Env } from "../config/env.ts";
 import { parseConfig, readIfThere, readText } from "../config/parse.ts";
 import type { Loaded } from "../config/types.ts";
-import { ConfigError, UsageError } from "../errors.ts";
+import { ConfigError, type Finding, UsageError } from "../errors.ts";
 import { allPlain } from "../event-template/plain.ts";
 import type { Command } from "./command.ts";
 
@@ -22,18 +23,40 @@ async function answer(args: LoadArgs, env: Env): Promise<ChildAnswer> {
   const { file, compat } = args;
   const options = { env, compat };
   try {
-    const text = args.eventrouter ? await derived(file, env) : args.text;
+    const router = args.eventrouter ? await eventrouter(file, env) : undefined;
+    const text = router?.text ?? args.text;
     const { tests: _, ...loaded } = (await loadLean(file, text, options)) ?? (await loadWhole(file, text, options));
-    return { loaded };
+    return { loaded: router ? { ...loaded, ...noted(router.notes, loaded) } : loaded };
   } catch (error) {
     if (error instanceof ConfigError || error instanceof UsageError) return { unreadable: error.message };
     throw error;
   }
 }
 
-async function derived(file: string, env: Env): Promise<string> {
-  const { eventrouterConfig } = await import("./eventrouter-config.ts");
-  return eventrouterConfig({ json: readIfThere(file), env });
+async function eventrouter(file: string, env: Env) {
+  const { eventrouterConfig, eventrouterNotes } = await import("./eventrouter-config.ts");
+  const source = { json: readIfThere(file), env, disk: { read: readIfThere, exists: existsSync, writable } };
+  return { text: eventrouterConfig(source), notes: eventrouterNotes(source) };
+}
+
+function writable(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK | constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Of a predecessor's file, of whose lines the config knows nothing. */
+function noted(notes: readonly string[], { file, findings, excerpts }: Loaded): Pick<Loaded, "findings" | "excerpts"> {
+  const warnings = notes.map(
+    (message): Finding => ({ severity: "warning", code: "not-carried-over", file, line: 1, column: 1, message }),
+  );
+  return {
+    findings: [...warnings, ...findings],
+    excerpts: [...warnings.map(() => ({ text: "", caret: 1 })), ...excerpts],
+  };
 }
 
 interface Options {

@@ -127,7 +127,10 @@ async function fromValues(values: Json, grid: Json): Promise<Converted> {
 }
 
 async function fromEventrouter(json: string, keys: readonly string[]): Promise<Converted> {
-  const { eventrouterObject, isKnown, remarkOn } = await import("./eventrouter-config.ts");
+  const [{ eventrouterObject }, { isKnown, remarkOn }] = await Promise.all([
+    import("./eventrouter-config.ts"),
+    import("./eventrouter-keys.ts"),
+  ]);
   if (!keys.some(isKnown)) throw new UsageError("this is no predecessor's config");
   const secret = keys.some((key) =>
     /^(?:kafkaSaslPwd|s3SinkSecretAccessKey|influxdbPassword|eventHubConnectionString)$/i.test(key),
@@ -136,7 +139,7 @@ async function fromEventrouter(json: string, keys: readonly string[]): Promise<C
     from: "eventrouter's config.json",
     remarks: [
       "What existed at a start is told once and not after each restart; at the first start up to an hour of it.",
-      "The counters have no involved_object_name, of which there is no end.",
+      "The counters have no involved_object_name, of which there is no end, unless enable-object-names is true.",
       ...(secret ? ["There is a secret below in plain text: write { env: NAME } or { file: PATH } for it."] : []),
       ...keys.flatMap((key) => {
         const remark = remarkOn(key);

@@ -2,6 +2,8 @@
 import { literal } from "../config/env.ts";
 import { UsageError } from "../errors.ts";
 import { counterReceivers, counterRules } from "./eventrouter-counters.ts";
+import { unusedKeys } from "./eventrouter-keys.ts";
+import { type Disk, takePosition } from "./eventrouter-position.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
 type Json = Readonly<Record<string, unknown>>;
@@ -10,6 +12,8 @@ export interface EventrouterSource {
   /** Text of `config.json`; undefined: there is none, and the environment says it all. */
   readonly json: string | undefined;
   readonly env: Env;
+  /** Where its position file is looked for. Absent: nowhere, as for a config that runs elsewhere. */
+  readonly disk?: Disk;
 }
 
 /** Its keys, by their lower-case names: viper takes any case. */
@@ -22,17 +26,20 @@ const MAX_AGE_SECONDS = 3_600;
 export function readEventrouter({ json, env }: EventrouterSource): Settings {
   const settings = new Map<string, unknown>(json === undefined ? [] : entries(json));
   // As the rewrite of the Logging operator has it.
-  for (const [name, key] of [
+  for (const [name, key, pattern = /^/] of [
     ["EVENTROUTER_SINK", "sink"],
     ["EVENTROUTER_STDOUT_NAMESPACE", "stdoutjsonnamespace"],
     ["EVENTROUTER_KUBECONFIG", "kubeconfig"],
-    ["EVENTROUTER_ENABLE_METRICS", "enable-prometheus"],
-    ["EVENTROUTER_ENABLE_OBJECT_NAMES", "enable-object-names"],
-    ["EVENTROUTER_LOG_LEVEL", "log-level"],
-    ["EVENTROUTER_LOG_FORMAT", "log-format"],
+    ["EVENTROUTER_BOOKMARK_PATH", "lastresourceversionpositionpath", /^\//],
+    ["EVENTROUTER_ENABLE_METRICS", "enable-prometheus", TRUTH],
+    ["EVENTROUTER_ENABLE_OBJECT_NAMES", "enable-object-names", TRUTH],
+    ["EVENTROUTER_LOG_LEVEL", "log-level", /^(?:debug|info|warn|warning|error)$/i],
+    ["EVENTROUTER_LOG_FORMAT", "log-format", /^(?:json|text)$/],
   ] as const) {
     const value = env[name];
-    if (value !== undefined && value !== "") settings.set(key, value);
+    if (value === undefined || value === "") continue;
+    if (!pattern.test(value)) throw new UsageError(`${name} cannot be ${JSON.stringify(value)}`);
+    settings.set(key, value);
   }
   // What its environment is about has one sink.
   if (json === undefined && !settings.has("sink")) settings.set("sink", "stdout");
@@ -59,22 +66,46 @@ export function eventrouterObject(source: EventrouterSource) {
   const settings = readEventrouter(source);
   const counts = isTrue(settings.get("enable-prometheus") ?? true);
   const objectNames = isTrue(settings.get("enable-object-names"));
+  const rewrite = source.json === undefined;
   const namespace = source.env.WATCH_NAMESPACE;
-  const level = textOf(settings, "log-level");
+  const level = textOf(settings, "log-level")?.toLowerCase();
   return {
     strict: true,
     maxEventAgeSeconds: MAX_AGE_SECONDS,
     omitLookup: true,
+    ...positionKept(settings, source.disk),
     ...(namespace && { namespace: literal(namespace) }),
-    ...(level && { logLevel: level }),
-    logFormat: textOf(settings, "log-format") === "json" ? "json" : "pretty",
+    ...(level && { logLevel: level === "warning" ? "warn" : level }),
+    logFormat: (textOf(settings, "log-format") ?? (rewrite ? "json" : "text")) === "json" ? "json" : "pretty",
     route: {
       match: [{ receiver: "sink" }, ...(counts ? counterRules() : [])],
     },
     receivers: [
       { name: "sink", updates: "all", ...receiverOf(settings) },
-      ...(counts ? counterReceivers({ rewrite: source.json === undefined, objectNames }) : []),
+      ...(counts ? counterReceivers({ rewrite, objectNames }) : []),
     ],
+  };
+}
+
+/** What is not done as `source` says, in words; none of it keeps anything from running. */
+export function eventrouterNotes(source: EventrouterSource): readonly string[] {
+  const path = positionPath(readEventrouter(source));
+  return [
+    ...(source.json === undefined ? [] : unusedKeys(Object.keys(JSON.parse(source.json) as object))),
+    ...(source.env.EVENTROUTER_RESYNC_INTERVAL ? unusedKeys(["resync-interval"]) : []),
+    ...(path === undefined || source.disk === undefined ? [] : takePosition(path, source.disk).notes),
+  ];
+}
+
+const positionPath = (settings: Settings) => textOf(settings, "lastResourceVersionPositionPath");
+
+function positionKept(settings: Settings, disk: Disk | undefined) {
+  const path = positionPath(settings);
+  if (path === undefined || disk === undefined) return {};
+  const { resourceVersion, state } = takePosition(path, disk);
+  return {
+    ...(resourceVersion !== undefined && { startFrom: { resourceVersion } }),
+    ...(state !== undefined && { state: { path: literal(state) } }),
   };
 }
 
@@ -194,74 +225,9 @@ function listOf(value: unknown): readonly string[] {
   return (Array.isArray(value) ? value.map(String) : String(value).split(/[\s,]+/)).filter((one) => one !== "");
 }
 
+/** What Go's strconv.ParseBool takes. */
+const TRUTH = /^(?:1|t|T|TRUE|true|True|0|f|F|FALSE|false|False)$/;
+
 function isTrue(value: unknown): boolean {
   return value === true || (typeof value === "string" && /^(?:1|t|true)$/i.test(value));
 }
-
-const BUFFER = "`buffer` holds what waits, 10,000 events by default; when it is full the oldest goes, and is counted";
-const SEE_RETRY = "Petrel waits for the answer, and tries until the event is taken or refused for good";
-const UNUSED = "eventrouter read it and never used it";
-
-/** A key of eventrouter's, or of one of its forks. */
-export function isKnown(key: string): boolean {
-  return CARRIED.has(key.toLowerCase()) || Object.hasOwn(REMARKS, key.toLowerCase());
-}
-
-/** What is not carried over, and why; undefined: it is. */
-export function remarkOn(key: string): string | undefined {
-  return (
-    REMARKS[key.toLowerCase()] ?? (CARRIED.has(key.toLowerCase()) ? undefined : "eventrouter does not know this key")
-  );
-}
-
-const REMARKS: Readonly<Record<string, string>> = {
-  "resync-interval": "a resync told every event again that had not changed; Petrel tells each state once",
-  kubeconfig: "give it as `--kubeconfig FILE`",
-  httpsinkbuffersize: BUFFER,
-  httpsinkdiscardmessages: BUFFER,
-  s3sinkbuffersize: BUFFER,
-  s3sinkdiscardmessages: BUFFER,
-  eventhubsinkbuffersize: BUFFER,
-  eventhubsinkdiscardmessages: BUFFER,
-  kafkaasync: SEE_RETRY,
-  kakfkaasync: SEE_RETRY,
-  kafkaretrymax: SEE_RETRY,
-  influxdbretentionpolicy: UNUSED,
-  influxdbdisablecountermetrics: UNUSED,
-  influxdbconcurrency: UNUSED,
-  lastresourceversionpositionpath:
-    "Petrel keeps how far it came by itself: in a ConfigMap, or on disk with `state: { path: … }`",
-  pubsubdeadlettertopic: "dead letters are kept for `petrel dlq`; `deadLetter: { receiver: NAME }` sends them on",
-  "enable-http-pprof": "there is none",
-};
-
-const CARRIED: ReadonlySet<string> = new Set([
-  "sink",
-  "enable-prometheus",
-  // Petrel's own: there was no way not to have them.
-  "enable-object-names",
-  "stdoutjsonnamespace",
-  "httpsinkurl",
-  "kafkabrokers",
-  "kafkatopic",
-  "kafkasasluser",
-  "kafkasaslpwd",
-  "s3sinkaccesskeyid",
-  "s3sinksecretaccesskey",
-  "s3sinkregion",
-  "s3sinkbucket",
-  "s3sinkbucketdir",
-  "s3sinkoutputformat",
-  "s3sinkuploadinterval",
-  "influxdbhost",
-  "influxdbusername",
-  "influxdbpassword",
-  "influxdbname",
-  "influxdbsecure",
-  "influxdbwithfields",
-  "influxdbinsecuressl",
-  "influxdbclustername",
-  "eventhubconnectionstring",
-  "pubsubprojectid",
-  "pubsubtopic",
-]);

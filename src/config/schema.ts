@@ -302,9 +302,14 @@ export const topSchema = z.strictObject({
     .default("v1")
     .describe("API that events are watched through; either gives every event."),
   startFrom: z
-    .enum(["oldest", "now"])
+    .union([
+      z.enum(["oldest", "now"]),
+      z.strictObject({ resourceVersion: z.string().regex(/^[1-9]\d{0,14}$/, "expected digits, in quotes") }),
+    ])
     .default("oldest")
-    .describe("What the first start does with events that exist already."),
+    .describe(
+      'What the first start does with events that exist already; `{ resourceVersion: "123" }` goes on from where another program came to.',
+    ),
   kubeQPS: z.number().default(50).describe("Look-ups of metadata per second at most. Negative: no limit."),
   kubeBurst: z.int().default(100).describe("Look-ups of metadata at once at most."),
   omitLookup: z.boolean().default(false).describe("Look up no metadata of involved objects."),

@@ -148,7 +148,7 @@ export interface Config extends GateConfig {
   readonly file?: { readonly path: string };
   readonly api: "v1" | "events.k8s.io/v1";
   readonly sidecar?: { readonly namespace: string; readonly pod: string };
-  readonly startFrom: "oldest" | "now";
+  readonly startFrom: "oldest" | "now" | { readonly resourceVersion: string };
   readonly kubeQPS: number;
   readonly kubeBurst: number;
   readonly omitLookup: boolean;

@@ -28,7 +28,7 @@ test("eventrouter's config.json, with a remark on every key that is not carried 
   expect(remarks).toEqual([
     "What eventrouter's config.json said, for Petrel.",
     "What existed at a start is told once and not after each restart; at the first start up to an hour of it.",
-    "The counters have no involved_object_name, of which there is no end.",
+    "The counters have no involved_object_name, of which there is no end, unless enable-object-names is true.",
     "There is a secret below in plain text: write { env: NAME } or { file: PATH } for it.",
     "kafkaAsync: not carried over: Petrel waits for the answer, and tries until the event is taken or refused for good.",
     "resync-interval: not carried over: a resync told every event again that had not changed; Petrel tells each state once.",
