@@ -139,6 +139,26 @@ test("a receiver that is new begins at now; one that is gone leaves nothing that
   expect(place.got.fresh).toEqual(between);
 });
 
+test("of the states that wait in the journal, who wants the latest gets the latest", async () => {
+  const place = await aPlace();
+  const receivers = [aReceiver("latest", { sink: "latest", updates: "latest" }), aReceiver("all", { sink: "all" })];
+  const { event } = place.server.put(anEventInput({ count: 1 }));
+  const { name = "", namespace = "" } = event.metadata;
+  const first = await place.start({ latest: refuses, all: refuses }, { receivers, maxEventAgeSeconds: 3_600 });
+  const ids = place.put(600);
+  for (let count = 2; count <= 5; count++) place.server.update(namespace, name, { count });
+  await eventually("all came", () => first.petrel.status().events === 605);
+  await first.petrel.stop();
+  const second = await place.start({ latest: () => {}, all: () => {} }, { receivers });
+  await eventually("what waited", () => place.got.all?.length === 605 && place.got.latest?.length === 601);
+  await second.petrel.stop();
+  expect(place.got.latest).toEqual([...ids, place.got.all?.at(-1) ?? ""]);
+  const superseded = ({ count }: typeof first) =>
+    count("petrel_events_held_total", { receiver: "latest", reason: "superseded" });
+  expect(superseded(first) + superseded(second)).toBe(4);
+  expect(superseded(second)).toBeGreaterThan(0);
+});
+
 test("what one receiver's throttle tells is for it alone, also after a restart", async () => {
   const place = await aPlace();
   const throttle = [{ by: ["reason" as const], perSecond: 0.001, burst: 1, summary: true }];

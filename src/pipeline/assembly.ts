@@ -59,6 +59,9 @@ export interface Assembly {
   receiverOf(slot: Slot, sink: Sink, by: Replacement, start: Progress | undefined): Receiver;
 }
 
+/** Until a receiver asks again whether it is known what is superseded. */
+const LOOK_AGAIN_MS = 10;
+
 export function createAssembly(options: PipelineOptions, host: AssemblyHost): Assembly {
   const { logger, meters } = options;
   const { log, lookups, places, recipients } = host;
@@ -110,8 +113,10 @@ export function createAssembly(options: PipelineOptions, host: AssemblyHost): As
       meters: meters.receiver(settings.name, settings.sink),
       copies: (seq) => recipients.copies(slot, seq),
       superseded: settings.updates === "latest" ? (seq) => recipients.superseded(slot, seq) : undefined,
-      waits: (seq, now) =>
-        isPosted(places.keys, log.watch(seq)) ? 0 : lookups.waits(seq, slot.generation, slot.index, now),
+      waits(seq, now) {
+        if (recipients.looking && settings.updates === "latest") return LOOK_AGAIN_MS;
+        return isPosted(places.keys, log.watch(seq)) ? 0 : lookups.waits(seq, slot.generation, slot.index, now);
+      },
       leads: options.leads,
       pushedOut: host.pushedOut,
       acknowledged: host.acknowledged,

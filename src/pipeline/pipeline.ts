@@ -381,6 +381,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     async stop(kept = keeper !== undefined) {
       clearInterval(housekeeping);
       summaries.stop();
+      recipients.stop();
       keeper?.commit();
       const ended = await Promise.all(
         receivers.map(async (receiver) => {

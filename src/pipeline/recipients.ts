@@ -15,8 +15,12 @@ export interface Recipients {
   came(identity: number, seq: number): void;
   /** Events that wait for this receiver, or are on their way to it, and that no watch can tell again. */
   posted(slot: Slot): number;
+  /** It is not known yet what is superseded of what came before: who wants the newest alone waits. */
+  readonly looking: boolean;
   /** Receivers are others than before. */
   changed(slots: readonly Slot[]): void;
+  /** Looks no further. */
+  stop(): void;
 }
 
 export interface RecipientsHost {
@@ -25,10 +29,14 @@ export interface RecipientsHost {
   readonly places: Places;
 }
 
+/** Entries looked at in one turn of the event loop, where many came before anybody wanted the newest alone. */
+const LOOKED_AT = 250;
+
 export function createRecipients({ log, lookups, places }: RecipientsHost): Recipients {
   /** The newest entry of each event, if some receiver wants no other. */
   const newest = createNewest();
   let wantsLatest = false;
+  let looking: ReturnType<typeof setImmediate> | undefined;
 
   function superseded(slot: Slot, seq: number): boolean {
     const { uid } = log.event(seq).metadata;
@@ -37,6 +45,23 @@ export function createRecipients({ log, lookups, places }: RecipientsHost): Reci
     // Where it goes may depend on what is being looked up.
     if (slot.generation.enrichment.route && lookups.pending(newer)) return false;
     return log.event(newer).metadata.uid === uid && copies(slot, newer) > 0;
+  }
+
+  /** What came before: restored from a journal, or while every state was wanted. */
+  function lookOver(from: number, to: number): void {
+    const end = Math.min(from + LOOKED_AT, to);
+    for (let seq = Math.max(from, log.tail); seq < end; seq++) {
+      const uid = log.gone(seq) ? undefined : log.event(seq).metadata.uid;
+      if (uid === undefined) continue;
+      const identity = identityOf(uid);
+      if (!((newest.of(identity) ?? -1) > seq)) newest.came(identity, seq);
+    }
+    looking = end < to ? setImmediate(lookOver, end, to) : undefined;
+  }
+
+  function stop(): void {
+    clearImmediate(looking);
+    looking = undefined;
   }
 
   function copies(slot: Slot, seq: number): number {
@@ -67,7 +92,14 @@ export function createRecipients({ log, lookups, places }: RecipientsHost): Reci
     },
     posted,
     changed(slots) {
+      const wanted = wantsLatest;
       wantsLatest = slots.some(({ settings }) => settings.updates === "latest");
+      if (wantsLatest && !wanted) lookOver(log.tail, log.head);
+      else if (!wantsLatest) stop();
     },
+    get looking() {
+      return looking !== undefined;
+    },
+    stop,
   };
 }
