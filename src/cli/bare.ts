@@ -1,25 +1,17 @@
 /** What `petrel` means without a command: whatever the predecessor whose image it replaces would have meant. */
 import { join } from "node:path";
 import { splitFlag } from "./args.ts";
+import { GLOG_FLAGS } from "./run-flags.ts";
 
 export type Bare =
   | { readonly kind: "run"; readonly command: string; readonly args: readonly string[] }
   | { readonly kind: "help"; readonly asked: boolean }
   | { readonly kind: "refuse"; readonly message: string };
 
-/** kubernetes-event-exporter's, all of them flags of `petrel run`. */
-const EXPORTER = new Set(["conf", "kubeconfig", "metrics-address", "metrics-tls-config"]);
+/** kubernetes-event-exporter's, all of them flags of `petrel run`; beside them `-kubeconfig`, which others have too. */
+const EXPORTER = new Set(["conf", "metrics-address", "metrics-tls-config"]);
 /** eventrouter's own, and those of glog, which it links. */
-const EVENTROUTER = new Set([
-  "listen-address",
-  "alsologtostderr",
-  "log_backtrace_at",
-  "log_dir",
-  "logtostderr",
-  "stderrthreshold",
-  "v",
-  "vmodule",
-]);
+const EVENTROUTER = new Set(["listen-address", ...Object.keys(GLOG_FLAGS)]);
 
 /** `args` is empty or begins with a flag. */
 export function bareInvocation(
@@ -34,7 +26,8 @@ export function bareInvocation(
   const [first] = names;
   if (first === "h" || first === "help") return { kind: "help", asked: true };
   if (first === "version") return { kind: "run", command: "version", args: [] };
-  if (has(EVENTROUTER)) return eventrouter(listenAddress(args));
+  if (has(EVENTROUTER)) return eventrouter(args);
+  if (names.includes("kubeconfig")) return { kind: "run", command: "run", args };
   const variables = Object.keys(env);
   if (first === undefined) {
     const router = variables.find((name) => name.startsWith("EVENTROUTER_"));
@@ -60,14 +53,3 @@ const eventrouter = (more: readonly string[]): Bare => ({
   command: "run",
   args: ["--compat", "eventrouter", ...more],
 });
-
-/** Of eventrouter's flags the one that says something here; glog's are about how it wrote its own log. */
-function listenAddress(args: readonly string[]): readonly string[] {
-  for (const [index, arg] of args.entries()) {
-    const flag = splitFlag(arg);
-    if (flag?.name !== "listen-address") continue;
-    const value = flag.value ?? args[index + 1];
-    if (value !== undefined) return ["--metrics-address", value];
-  }
-  return [];
-}

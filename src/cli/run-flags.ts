@@ -2,6 +2,22 @@
 import { LEVELS } from "../logger.ts";
 import { CONFIG_FLAG } from "./args.ts";
 
+/**
+ * What glog adds to the command line of eventrouter; it says how glog wrote, and Petrel writes its own way.
+ * @see https://pkg.go.dev/github.com/golang/glog
+ */
+export const GLOG_FLAGS = {
+  alsologtostderr: {},
+  logtostderr: {},
+  log_backtrace_at: { value: "FILE:LINE" },
+  log_dir: { value: "FOLDER" },
+  log_link: { value: "FOLDER" },
+  logbuflevel: { value: "LEVEL" },
+  stderrthreshold: { value: "LEVEL" },
+  v: { value: "LEVEL" },
+  vmodule: { value: "PATTERN" },
+} as const;
+
 export const RUN_FLAGS = {
   config: { short: CONFIG_FLAG.short, aliases: CONFIG_FLAG.aliases, value: CONFIG_FLAG.value },
   kubeconfig: { value: "FILE" },
@@ -17,6 +33,7 @@ export const RUN_FLAGS = {
   http: { value: "ADDRESS" },
   "log-level": { value: "LEVEL", choices: LEVELS },
   "log-format": { value: "FORMAT", choices: ["json", "pretty"] },
+  ...GLOG_FLAGS,
 } as const;
 
 export const RUN_USAGE = `usage: petrel run [-c FILE] [FLAGS]
@@ -36,7 +53,8 @@ is not.
   --ignore-checkpoint        begin afresh this once, whatever a checkpoint or a journal says
   --compat exporter          reproduce kubernetes-event-exporter's quirks; none: do not
   --compat bridge            stand in for Kubernetes Event Grid Bridge, by its environment alone
-  --compat eventrouter       stand in for eventrouter, by its config.json (-c, or where it looks)
+  --compat eventrouter       stand in for eventrouter, by its config.json (-c, or where it looks);
+                             glog's flags are taken, and change nothing
   --http ADDRESS             where that listens; else $ASPNETCORE_URLS, else :80, else :8888
   --log-level LEVEL          debug, info, warn, error … instead of the config's logLevel
   --log-format FORMAT        json or pretty instead of the config's logFormat

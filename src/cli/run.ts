@@ -3,7 +3,7 @@ import { loadInChild } from "../config/child.ts";
 import { UsageError } from "../errors.ts";
 import { CONFIG_FLAG, type Parsed, parseFlags, positionals } from "./args.ts";
 import type { Command, Io } from "./command.ts";
-import { RUN_FLAGS, RUN_USAGE } from "./run-flags.ts";
+import { GLOG_FLAGS, RUN_FLAGS, RUN_USAGE } from "./run-flags.ts";
 import type { StandIn } from "./stand-in.ts";
 
 export const command: Command = {
@@ -16,6 +16,11 @@ export const command: Command = {
     const stop = io.stop();
     if (flags.http !== undefined && flags.compat !== "bridge") {
       throw new UsageError("--http goes with --compat bridge; a config says `http: { address: … }`");
+    }
+    const given = new Map(Object.entries(flags));
+    const glog = Object.keys(GLOG_FLAGS).find((name) => given.get(name));
+    if (glog !== undefined && flags.compat !== "eventrouter") {
+      throw new UsageError(`-${glog} is a flag of glog's, and goes with --compat eventrouter; see --log-level`);
     }
     const compat = flags.compat === undefined ? undefined : flags.compat === "exporter";
     const standIn = await standInOf(flags, io);

@@ -51,7 +51,10 @@ export async function standInForEventrouter(flags: RunFlags, io: Io): Promise<St
   }
   const { readEventrouter } = await import("./eventrouter-config.ts");
   const settings = readEventrouter({ json: file === undefined ? undefined : read(file), env });
-  const kubeconfig = flags.kubeconfig ?? (env.KUBECONFIG || settings.get("kubeconfig"));
+  const kubeconfig = flags.kubeconfig ?? (env.EVENTROUTER_KUBECONFIG || env.KUBECONFIG || settings.get("kubeconfig"));
+  if (flags.log_dir !== undefined) {
+    io.stderr("petrel: -log_dir is not used: what glog wrote to files there goes to standard error\n");
+  }
   const metrics = flags["metrics-address"] ?? (env.EVENTROUTER_METRICS_ADDR || EVENTROUTER_METRICS);
   return {
     flags: {

@@ -15,9 +15,10 @@ describe("without a command", () => {
     [["-metrics-tls-config=w"], {}, [], run("-metrics-tls-config=w")],
     [["-v=3", "-conf=x"], {}, [], run("-v=3", "-conf=x")],
     [["-conf=x"], { EVENTROUTER_SINK: "stdout" }, ["/etc/eventrouter/config.json"], run("-conf=x")],
-    [["-listen-address=:8081"], {}, [], run("--compat", "eventrouter", "--metrics-address", ":8081")],
-    [["-v=3", "-listen-address", ":1"], {}, [], run("--compat", "eventrouter", "--metrics-address", ":1")],
-    [["-v", "3", "-logtostderr"], {}, [], run("--compat", "eventrouter")],
+    [["-listen-address=:8081"], {}, [], run("--compat", "eventrouter", "-listen-address=:8081")],
+    [["-v=3", "-listen-address", ":1"], {}, [], run("--compat", "eventrouter", "-v=3", "-listen-address", ":1")],
+    [["-v", "3", "-logtostderr"], {}, [], run("--compat", "eventrouter", "-v", "3", "-logtostderr")],
+    [["-kubeconfig", "k", "-v", "3"], {}, [], run("--compat", "eventrouter", "-kubeconfig", "k", "-v", "3")],
     [[], { EVENTROUTER_SINK: "stdout" }, ["/here/config.yaml"], run("--compat", "eventrouter")],
     [[], {}, ["/etc/eventrouter/config.json", "/here/config.yaml"], run("--compat", "eventrouter")],
 
@@ -58,6 +59,10 @@ test.each<[string[], number, string, string]>([
   [["version"], 0, "petrel 0.1.0 (commit ", ""],
   [["-version"], 0, "petrel 0.1.0 (commit ", ""],
   [["-listen-address", ":8080"], 2, "", "there is no /etc/eventrouter/config.json"],
+  [["-v", "3", "-logtostderr"], 2, "", "there is no /etc/eventrouter/config.json"],
+  [["-v", "3", "-stderrtreshold", "2"], 2, "", "unknown flag -stderrtreshold; did you mean --stderrthreshold?"],
+  [["run", "-v", "3"], 2, "", "-v is a flag of glog's, and goes with --compat eventrouter"],
+  [["run", "--compat", "eventrouter", "-c", "nowhere.json"], 2, "", "nowhere.json cannot be read (ENOENT)"],
 ])("%j exits with %d", async (args, code, out, err) => {
   const ran = await petrel(args);
   expect(ran.code).toBe(code);

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { anEventInput } from "../harness.ts";
 import { eventually } from "./eventually.ts";
-import { openRouter } from "./router.ts";
+import { openRouter, type RouterOptions } from "./router.ts";
 
 test("stdout under a key, each state once, counted by type, and exit code 0", async () => {
   await using router = await openRouter({ sink: "stdout", stdoutJSONNamespace: "k8s", "resync-interval": "1s" });
@@ -91,6 +91,54 @@ test("http: frames, one after the other, in a body", async () => {
   expect(await router.stop()).toBe(0);
 }, 60_000);
 
+test("http: what eventrouter lost or told twice arrives once", async () => {
+  const answers = [429, 500, 503];
+  const frames: string[] = [];
+  using far = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    async fetch(request) {
+      const body = await request.text();
+      const status = answers.shift() ?? 200;
+      if (status === 200) frames.push(...body.split("\n").filter((line) => line !== ""));
+      return new Response("", { status });
+    },
+  });
+  await using router = await openRouter({
+    ...{ sink: "http", httpSinkUrl: `http://127.0.0.1:${far.port}/sink` },
+    // As small as it goes: there it lost all but the event that was sent.
+    ...{ httpSinkBufferSize: 1, httpSinkDiscardMessages: true, "resync-interval": "1s" },
+  });
+  const put = (name: string, more: Parameters<typeof anEventInput>[0] = {}) =>
+    router.api.put(anEventInput({ metadata: { name, namespace: "shop" }, message: name, ...more }));
+  put("first");
+  // It does not fit the field of a frame: the whole request was lost.
+  put("long", { source: { component: "a-very-long-component-name-that-exceeds-forty-eight-characters-x" } });
+  // Its time was the year 1.
+  const eventTime = `${new Date(Date.now() + 60_000).toISOString().slice(0, 19)}.123456Z`;
+  put("new", { lastTimestamp: null, firstTimestamp: null, eventTime, source: {} });
+  // A nil pointer, in a loop.
+  put("typeless", { type: "" });
+  router.api.update("shop", "first", { count: 2 });
+  // An event that goes is no news, and what has not changed is none.
+  router.api.remove("shop", "typeless");
+  for (let n = 0; n < 40; n++) put(`many ${n}`);
+  await eventually("all arrive", 20_000, () => (frames.length >= 45 ? undefined : `${frames.length}`));
+  expect(await router.stop()).toBe(0);
+  const said = frames.map((frame) => /^\d+ <24>1 (\S+) (\S+) (\S+) - - - (\{.*\})$/.exec(frame)?.slice(1) ?? [frame]);
+  const told = said.map(([, , , json = "{}"]) => {
+    const { verb, event } = JSON.parse(json) as { verb: string; event: { metadata: { name: string }; count: number } };
+    return `${verb} ${event.metadata.name} ${event.count}`;
+  });
+  const many = Array.from({ length: 40 }, (_, n) => `ADDED many ${n} 1`);
+  const others = ["ADDED first 1", "ADDED long 1", "ADDED new 1", "ADDED typeless 1", "UPDATED first 2"];
+  expect(told.toSorted()).toEqual([...others, ...many].toSorted());
+  expect(told.indexOf("ADDED first 1")).toBeLessThan(told.indexOf("UPDATED first 2"));
+  const header = (name: string) => said[told.findIndex((one) => one.includes(` ${name} `))]?.slice(0, 3);
+  expect(header("new")).toEqual([eventTime, "-", "-"]);
+  expect(header("long")?.[2]).toBe("a-very-long-component-name-that-exceeds-forty-ei");
+}, 60_000);
+
 test("glog: lines with its prefix on standard error, in local time, between Petrel's own", async () => {
   const env = { TZ: "Asia/Tokyo" };
   await using router = await openRouter({ sink: "glog" }, { env });
@@ -118,3 +166,31 @@ test("glog: lines with its prefix on standard error, in local time, between Petr
   // What is no event's is a line of Petrel's, and whole.
   expect(router.errors.filter((one) => one.includes("glogsink") !== line.test(one))).toEqual([]);
 }, 60_000);
+
+test.each<[RouterOptions, NodeJS.Signals]>([
+  [
+    { args: ["-v=3", "-logtostderr=true", "-vmodule=sink*=2", "-log_backtrace_at=a.go:1"], kubeconfig: "flag" },
+    "SIGTERM",
+  ],
+  [{ args: ["-alsologtostderr", "-stderrthreshold", "INFO", "-log_dir", "/nowhere"], kubeconfig: "key" }, "SIGINT"],
+  [
+    { args: ["--v", "9", "--log_link", "/nowhere", "--logbuflevel", "-1"], env: { WATCH_NAMESPACE: "shop" } },
+    "SIGTERM",
+  ],
+])(
+  "its flags, where its cluster is, and exit code 0: %j",
+  async (options, signal) => {
+    await using router = await openRouter({ sink: "glog" }, options);
+    router.api.put(anEventInput({ metadata: { name: "a.1", namespace: "elsewhere" }, message: "elsewhere" }));
+    router.api.put(anEventInput({ message: "here" }));
+    const told = () => router.errors.filter((line) => line.includes(" glogsink.go:42] "));
+    await eventually("it is told", 10_000, () =>
+      told().at(-1)?.includes('"here"') ? undefined : router.errors.join("\n"),
+    );
+    expect(await router.stop(signal)).toBe(0);
+    expect(told()).toHaveLength(options.env ? 1 : 2);
+    const unused = router.errors.filter((line) => line.startsWith("petrel: -log_dir is not used"));
+    expect(unused).toHaveLength(options.args?.includes("-log_dir") ? 1 : 0);
+  },
+  60_000,
+);

@@ -26,12 +26,12 @@ export interface RouterOptions {
   readonly args?: readonly string[];
   /** Of an earlier one, to go on from. Default: one of its own, with an API server that has no events. */
   readonly api?: ApiServer;
-  /** The config as text, where it is no JSON. */
-  readonly text?: string;
+  /** How it is told where the cluster is. Default: `$KUBECONFIG`. */
+  readonly kubeconfig?: "variable" | "flag" | "key";
 }
 
 /** A kubeconfig for `api` in `folder`. */
-export async function kubeconfigIn(folder: string, api: ApiServer): Promise<string> {
+async function kubeconfigIn(folder: string, api: ApiServer): Promise<string> {
   const kubeconfig = join(folder, "kubeconfig");
   await Bun.write(
     kubeconfig,
@@ -49,13 +49,17 @@ export async function kubeconfigIn(folder: string, api: ApiServer): Promise<stri
 export async function openRouter(config: object | undefined, options: RouterOptions = {}): Promise<Router> {
   const folder = mkdtempSync(join(tmpdir(), "petrel-router-"));
   const api = options.api ?? (await createApiServer());
-  const env: Record<string, string> = { KUBECONFIG: await kubeconfigIn(folder, api), ...options.env };
-  if (config) await Bun.write(join(folder, "config.json"), JSON.stringify(config));
+  const [kubeconfig, by = "variable"] = [await kubeconfigIn(folder, api), options.kubeconfig];
+  const text = { ...config, ...(by === "key" && { kubeconfig }) };
+  if (config) await Bun.write(join(folder, "config.json"), JSON.stringify(text));
   const [port = 0] = await freePorts(1);
-  const args = options.args ?? ["-v", "3", "-logtostderr"];
+  const args = [
+    ...(options.args ?? ["-v", "3", "-logtostderr"]),
+    ...(by === "flag" ? ["-kubeconfig", kubeconfig] : []),
+  ];
   const child = Bun.spawn([EXECUTABLE, ...args, `-listen-address=127.0.0.1:${port}`], {
     cwd: folder,
-    env: { PATH: process.env.PATH, ...env },
+    env: { PATH: process.env.PATH, ...(by === "variable" && { KUBECONFIG: kubeconfig }), ...options.env },
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",
