@@ -12,8 +12,9 @@ export const command: Command = {
   usage: `usage: petrel convert FILE
 
 Prints a config for Petrel that does what FILE said, with comments on what changed and why. FILE is
-eventrouter's config.json, or Kubernetes Event Grid Bridge's environment (NAME=VALUE in lines), or
-the values of its chart. A config of kubernetes-event-exporter is Petrel's as it is: petrel check.
+eventrouter's config.json, or its environment or that of Kubernetes Event Grid Bridge (NAME=VALUE in
+lines), or the values of the bridge's chart. A config of kubernetes-event-exporter is Petrel's as it
+is: petrel check.
 - is standard input.
 `,
   async run(args, io) {
@@ -41,7 +42,9 @@ async function converted(text: string): Promise<string> {
 async function recognised(text: string): Promise<Converted> {
   const { parse } = await import("yaml");
   const variables = variablesOf(text);
-  if (variables) return await fromBridge(variables);
+  const of = (prefix: string) => Object.keys(variables).some((name) => name.toLowerCase().startsWith(prefix));
+  if (of("eventgridbridge_")) return await fromBridge(variables);
+  if (of("eventrouter_")) return await fromRewrite(variables);
   let value: unknown;
   try {
     value = text.trimStart().startsWith("{") ? JSON.parse(text) : parse(text);
@@ -59,14 +62,13 @@ async function recognised(text: string): Promise<Converted> {
   return await fromEventrouter(text, Object.keys(value));
 }
 
-/** Undefined: these are no variables of the bridge's. */
-function variablesOf(text: string): Readonly<Record<string, string>> | undefined {
+function variablesOf(text: string): Readonly<Record<string, string>> {
   const found: Record<string, string> = {};
   for (const line of text.split("\n")) {
     const match = /^(?:export\s+)?([A-Za-z_]\w*)=(.*)$/.exec(line.trim());
     if (match?.[1]) found[match[1]] = (match[2] ?? "").replace(/^(["'])(.*)\1$/, "$2");
   }
-  return Object.keys(found).some((name) => name.toLowerCase().startsWith("eventgridbridge_")) ? found : undefined;
+  return found;
 }
 
 const BRIDGE = "Kubernetes Event Grid Bridge";
@@ -126,6 +128,9 @@ async function fromValues(values: Json, grid: Json): Promise<Converted> {
   };
 }
 
+const ROUTER_REMARK =
+  "What existed at a start is told once and not after each restart; at the first start up to an hour of it.";
+
 async function fromEventrouter(json: string, keys: readonly string[]): Promise<Converted> {
   const [{ eventrouterObject }, { isKnown, remarkOn }] = await Promise.all([
     import("./eventrouter-config.ts"),
@@ -138,7 +143,7 @@ async function fromEventrouter(json: string, keys: readonly string[]): Promise<C
   return {
     from: "eventrouter's config.json",
     remarks: [
-      "What existed at a start is told once and not after each restart; at the first start up to an hour of it.",
+      ROUTER_REMARK,
       "The counters have no involved_object_name, of which there is no end, unless enable-object-names is true.",
       ...(secret ? ["There is a secret below in plain text: write { env: NAME } or { file: PATH } for it."] : []),
       ...keys.flatMap((key) => {
@@ -147,6 +152,35 @@ async function fromEventrouter(json: string, keys: readonly string[]): Promise<C
       }),
     ],
     config: eventrouterObject({ json, env: {} }),
+  };
+}
+
+/** What a variable of the rewrite's says that a config cannot. */
+const REWRITE_REMARKS: Readonly<Record<string, string>> = {
+  EVENTROUTER_METRICS_ADDR: "give it as `--metrics-address ADDRESS`; Petrel's own default is :2112.",
+  EVENTROUTER_KUBECONFIG: "give it as `--kubeconfig FILE`.",
+  KUBECONFIG: "Petrel reads it, too.",
+  EVENTROUTER_BOOKMARK_PATH:
+    "Petrel keeps how far it came by itself: in a ConfigMap, or on disk with `state: { path: … }`.",
+  EVENTROUTER_RESYNC_INTERVAL: "Petrel tells each state once.",
+};
+const REWRITE_CARRIED =
+  /^(?:EVENTROUTER_(?:SINK|STDOUT_NAMESPACE|ENABLE_METRICS|ENABLE_OBJECT_NAMES|LOG_LEVEL|LOG_FORMAT)|WATCH_NAMESPACE)$/;
+
+async function fromRewrite(env: Readonly<Record<string, string>>): Promise<Converted> {
+  const { eventrouterObject } = await import("./eventrouter-config.ts");
+  return {
+    from: "eventrouter's environment",
+    remarks: [
+      ROUTER_REMARK,
+      ...Object.keys(env)
+        .filter((name) => !REWRITE_CARRIED.test(name))
+        .map(
+          (name) =>
+            `${name}: ${Object.hasOwn(REWRITE_REMARKS, name) ? REWRITE_REMARKS[name] : "nothing here needs it."}`,
+        ),
+    ],
+    config: eventrouterObject({ json: undefined, env }),
   };
 }
 

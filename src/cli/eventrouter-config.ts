@@ -2,7 +2,7 @@
 import { literal } from "../config/env.ts";
 import { UsageError } from "../errors.ts";
 import { counterReceivers, counterRules } from "./eventrouter-counters.ts";
-import { unusedKeys } from "./eventrouter-keys.ts";
+import { ROCKSET, unusedKeys } from "./eventrouter-keys.ts";
 import { type Disk, takePosition } from "./eventrouter-position.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -113,9 +113,17 @@ function receiverOf(settings: Settings): Json {
   const sink = textOf(settings, "sink") ?? "glog";
   const make = Object.hasOwn(SINKS, sink) ? SINKS[sink] : undefined;
   if (make) return make(settings);
-  const why = sink === "rockset" ? "the service was shut down in 2024" : `there are: ${Object.keys(SINKS).join(", ")}`;
+  const why = Object.hasOwn(REFUSED, sink) ? REFUSED[sink] : `there are: ${Object.keys(SINKS).join(", ")}`;
   throw new UsageError(`eventrouter's sink ${JSON.stringify(sink)} cannot be stood in for: ${why}`);
 }
+
+/** Of the original and of its forks. */
+const REFUSED: Readonly<Record<string, string>> = {
+  rockset: ROCKSET,
+  kafkaavro:
+    "it asks a registry for the id of the schema; write a config with the receiver `kafka`, `format: eventrouter`, and `avro: { schemaID, schema }` of what URL/subjects/TOPIC/versions/latest answers, the id in 8 hexadecimal digits",
+  pulsar: "Petrel speaks no Pulsar",
+};
 
 const SINKS: Readonly<Record<string, (settings: Settings) => Json>> = {
   // What it wrote there with `-logtostderr`, as the images had it: files in a container help nobody.

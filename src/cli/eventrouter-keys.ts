@@ -2,7 +2,8 @@
 
 const BUFFER = "`buffer` holds what waits, 10,000 events by default; when it is full the oldest goes, and is counted";
 const SEE_RETRY = "Petrel waits for the answer, and tries until the event is taken or refused for good";
-const ROCKSET = "the service was shut down in 2024";
+const AVRO = "it belongs to the sink kafkaavro; the receiver `kafka` has `avro`";
+export const ROCKSET = "the service was shut down in 2024";
 const UNUSED = "eventrouter read it and never used it";
 
 /** A key of eventrouter's, or of one of its forks. */
@@ -23,15 +24,18 @@ export function unusedKeys(keys: readonly string[]): readonly string[] {
 
 /** What is not carried over, and why; undefined: it is. */
 export function remarkOn(key: string): string | undefined {
-  return (
-    REMARKS[key.toLowerCase()] ?? (CARRIED.has(key.toLowerCase()) ? undefined : "eventrouter does not know this key")
-  );
+  const known = key.toLowerCase();
+  if (Object.hasOwn(REMARKS, known)) return REMARKS[known];
+  return CARRIED.has(known) ? undefined : "eventrouter does not know this key";
 }
 
 const REMARKS: Readonly<Record<string, string>> = {
   "resync-interval": "a resync told every event again that had not changed; Petrel tells each state once",
   kubeconfig: "give it as `--kubeconfig FILE`",
   "enable-http-pprof": "Petrel has no such pages; `petrel_*` and `process_*` are on the metrics page",
+  schemapath: AVRO,
+  schema: AVRO,
+  schemaregistryurl: AVRO,
   rocksetapikey: ROCKSET,
   rocksetcollectionname: ROCKSET,
   rocksetworkspacename: ROCKSET,

@@ -6,9 +6,11 @@ export const avroSettings = (field: Fields) =>
   field.object({
     schemaID: field
       .text()
-      .regex(/^(?:[0-9a-fA-F]{32})?$/, "expected 32 hexadecimal digits")
+      .regex(/^(?:[0-9a-fA-F]{8}|[0-9a-fA-F]{32})?$/, "expected 32 hexadecimal digits, or 8")
       .default("")
-      .describe("Id of the schema; its 16 bytes go before each event, after a zero byte. Empty: no Avro."),
+      .describe(
+        "Id of the schema; its bytes go before each event, after a zero byte. 32 hexadecimal digits, as kubernetes-event-exporter has them, or 8: the number that Confluent's registry gave the schema, as `0000002a` for 42. Empty: no Avro.",
+      ),
     schema: field.text().default("").describe("The schema, as JSON. Of a union's types no two may look alike in JSON."),
   });
 
@@ -20,8 +22,8 @@ interface Avro {
 const EXCERPT = 256;
 
 /**
- * Encodes an event's JSON: a zero byte, the 16 bytes of the schema's id (which is not the header of Confluent's registry,
- * whose ids have 4), then the event. Keys that the schema has not are left out, where goavro refused the event. Throws
+ * Encodes an event's JSON: a zero byte, the bytes of the schema's id (the exporter's has 16, Confluent's 4, see
+ * https://docs.confluent.io/platform/current/schema-registry/fundamentals/serdes-develop/index.html#wire-format), then the event. Keys that the schema has not are left out, where goavro refused the event. Throws
  * ConfigError for a schema that is none; the result throws DeliveryError("rejected") for an event that does not fit.
  */
 export async function avroEncoder({ schemaID, schema }: Avro): Promise<(json: string) => Buffer> {

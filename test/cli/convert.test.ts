@@ -50,6 +50,25 @@ test("eventrouter's config.json, with a remark on every key that is not carried 
   });
 });
 
+test("eventrouter's environment", async () => {
+  const { remarks, config } = await convert(`EVENTROUTER_SINK=stdout
+EVENTROUTER_STDOUT_NAMESPACE=k8s
+EVENTROUTER_METRICS_ADDR=:9090
+EVENTROUTER_BOOKMARK_PATH=/data/pos
+WATCH_NAMESPACE=shop
+HOME=/
+`);
+  expect(remarks.slice(2).map((remark) => remark.replace(/: .*/, ""))).toEqual([
+    "EVENTROUTER_METRICS_ADDR",
+    "EVENTROUTER_BOOKMARK_PATH",
+    "HOME",
+  ]);
+  const [first, second] = (config as { readonly receivers: readonly object[] }).receivers;
+  expect(config).toMatchObject({ namespace: "shop", logFormat: "json" });
+  expect(first).toEqual({ name: "sink", updates: "all", format: "eventrouter", wrap: "k8s", stdout: {} });
+  expect(second).toMatchObject({ prometheus: { name: "eventrouter_warnings_total", receiverLabel: false } });
+});
+
 test("the bridge's environment", async () => {
   const { remarks, config } = await convert(`# from the image
 EventGridBridge_EventGrid_Topic_Uri="https://t.example/api/events"

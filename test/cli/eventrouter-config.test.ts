@@ -103,6 +103,9 @@ describe("a config.json", () => {
 
   test.each([
     [{ sink: "rockset" }, "the service was shut down in 2024"],
+    [{ sink: "kafkaavro", schemaRegistryUrl: "http://r:8081" }, "the id in 8 hexadecimal digits"],
+    [{ sink: "pulsar" }, "Petrel speaks no Pulsar"],
+    [{ sink: "constructor" }, "there are: glog, stdout, http,"],
     [{ sink: "syslog" }, "there are: glog, stdout, http,"],
     [{ sink: "http" }, "lacks httpSinkUrl"],
     [{ ...S3, s3SinkOutputFormat: "csv" }, "rfc5424 or flatjson"],

@@ -69,43 +69,51 @@ describeReal("a real Kafka", ["kafka"], () => {
     }
   });
 
-  test("Avro with the exporter's header is read back with the schema", async () => {
-    const topic = `d${run}`;
-    const text = { type: ["null", "string"], default: null };
-    const metadata = {
-      type: "record",
-      name: "M",
-      fields: ["uid", "resourceVersion"].map((name) => ({ name, ...text })),
-    };
-    const fields = [
-      { name: "message", type: "string" },
-      { name: "metadata", type: metadata },
-    ];
-    const schema = { type: "record" as const, name: "Event", fields };
-    const avro = { schemaID: "00112233445566778899aabbccddeeff", schema: JSON.stringify(schema) };
-    await using events = await flow([{ name: "avro", kafka: { brokers: plain(), topic, avro } }]);
-    events.write(100);
-    await events.delivered("avro");
-    // The console consumer shows text alone.
-    const consumer = new Consumer({ groupId: topic, clientId: "test", bootstrapBrokers: plain() });
-    const type = Type.forSchema(schema as Schema, { wrapUnions: false });
-    const found: string[] = [];
-    try {
-      const stream = await consumer.consume({ topics: [topic], mode: "earliest", autocommit: false });
-      const late = setTimeout(() => stream.destroy(new Error("no more messages came")), 20_000);
-      for await (const { value } of stream) {
-        expect(value.subarray(0, 17).toString("hex")).toBe(`00${avro.schemaID}`);
-        const event = type.fromBuffer(value.subarray(17));
-        expect(event.message).toMatch(/^message \d+ <ü> 日本$/);
-        found.push(`${event.metadata.uid}.${event.metadata.resourceVersion}`);
-        if (found.length === events.ids.length) break;
+  test.each([
+    ["exporter's", "00112233445566778899aabbccddeeff"],
+    ["registry's", "0000002a"],
+  ])(
+    "Avro with the %s header is read back with the schema",
+    async (_, schemaID) => {
+      const topic = `d${run}-${schemaID}`;
+      const text = { type: ["null", "string"], default: null };
+      const metadata = {
+        type: "record",
+        name: "M",
+        fields: ["uid", "resourceVersion"].map((name) => ({ name, ...text })),
+      };
+      const fields = [
+        { name: "message", type: "string" },
+        { name: "metadata", type: metadata },
+      ];
+      const schema = { type: "record" as const, name: "Event", fields };
+      const avro = { schemaID, schema: JSON.stringify(schema) };
+      await using events = await flow([{ name: "avro", kafka: { brokers: plain(), topic, avro } }]);
+      events.write(100);
+      await events.delivered("avro");
+      // The console consumer shows text alone.
+      const consumer = new Consumer({ groupId: topic, clientId: "test", bootstrapBrokers: plain() });
+      const type = Type.forSchema(schema as Schema, { wrapUnions: false });
+      const found: string[] = [];
+      try {
+        const stream = await consumer.consume({ topics: [topic], mode: "earliest", autocommit: false });
+        const late = setTimeout(() => stream.destroy(new Error("no more messages came")), 20_000);
+        for await (const { value } of stream) {
+          const header = 1 + schemaID.length / 2;
+          expect(value.subarray(0, header).toString("hex")).toBe(`00${schemaID}`);
+          const event = type.fromBuffer(value.subarray(header));
+          expect(event.message).toMatch(/^message \d+ <ü> 日本$/);
+          found.push(`${event.metadata.uid}.${event.metadata.resourceVersion}`);
+          if (found.length === events.ids.length) break;
+        }
+        clearTimeout(late);
+      } finally {
+        await consumer.close(true);
       }
-      clearTimeout(late);
-    } finally {
-      await consumer.close(true);
-    }
-    expect(found.sort()).toEqual([...events.ids].sort());
-  }, 60_000);
+      expect(found.sort()).toEqual([...events.ids].sort());
+    },
+    60_000,
+  );
 
   test("a wrong password, a wrong mechanism and an unknown authority keep the events and say why", async () => {
     const { CA: caFile, STRANGER_CA, USER, PASSWORD } = kafka.env;

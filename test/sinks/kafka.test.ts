@@ -211,6 +211,11 @@ describe("kafka", () => {
         "hex",
       ).toString("base64"),
     );
+    // As Confluent's readers want it: the number that its registry gave the schema.
+    const registered = await setUp({ avro: { ...avro, schemaID: "0000002a" }, layout: undefined }, take);
+    await registered.deliver("");
+    expect(bytes.at(-1)?.subarray(0, 5).toString("hex")).toBe("000000002a");
+    expect(bytes.at(-1)?.subarray(5)).toEqual(bytes.at(-2)?.subarray(17) ?? Buffer.alloc(0));
     const other = await setUp({ avro, layout: { m: "{{ .Message }}" } }, take);
     await other.deliver("a");
     expect(bytes.at(-1)?.toString()).toBe('{"m":"a"}');
@@ -227,9 +232,10 @@ describe("kafka", () => {
     const schemaID = "0".repeat(32);
     for (const schema of ["{", "{}", '["null","int","long"]'])
       await expect(setUp({ avro: { schemaID, schema }, layout: undefined })).rejects.toThrow("kafka.avro.schema: ");
-    expect(
-      kafka.config(fields).safeParse({ brokers: "b", topic: "t", avro: { schemaID: "1", schema: "" } }).success,
-    ).toBe(false);
+    for (const schemaID of ["1", "000000002a", "0000002g"]) {
+      const avro = { schemaID, schema: "" };
+      expect(kafka.config(fields).safeParse({ brokers: "b", topic: "t", avro }).success).toBe(false);
+    }
     await expect(setUp({ sasl: { enable: true } })).rejects.toThrow("kafka.sasl.password is missing");
     await expect(setUp({ sasl: { enable: true, mechanism: "oauthbearer" } })).rejects.toThrow(
       "kafka.sasl.token is missing",
