@@ -22,20 +22,26 @@ type Settings = ReadonlyMap<string, unknown>;
 /** How old an event may be that is there at the first start: what the API server keeps. */
 const MAX_AGE_SECONDS = 3_600;
 
+/** What Go's strconv.ParseBool takes. */
+const TRUTH = /^(?:1|t|T|TRUE|true|True|0|f|F|FALSE|false|False)$/;
+
+/** As the rewrite of the Logging operator has it: a variable, the key that it is, what it may be. */
+const BY_VARIABLE: readonly (readonly [variable: string, key: string, pattern?: RegExp])[] = [
+  ["EVENTROUTER_SINK", "sink"],
+  ["EVENTROUTER_STDOUT_NAMESPACE", "stdoutjsonnamespace"],
+  ["EVENTROUTER_KUBECONFIG", "kubeconfig"],
+  ["EVENTROUTER_BOOKMARK_PATH", "lastresourceversionpositionpath", /^\//],
+  ["EVENTROUTER_ENABLE_METRICS", "enable-prometheus", TRUTH],
+  ["EVENTROUTER_ENABLE_OBJECT_NAMES", "enable-object-names", TRUTH],
+  ["EVENTROUTER_LOG_LEVEL", "log-level", /^(?:debug|info|warn|warning|error)$/i],
+  ["EVENTROUTER_LOG_FORMAT", "log-format", /^(?:json|text)$/],
+];
+export const VARIABLES: readonly string[] = BY_VARIABLE.map(([variable]) => variable);
+
 /** Throws UsageError for what is no config of eventrouter's. */
 export function readEventrouter({ json, env }: EventrouterSource): Settings {
   const settings = new Map<string, unknown>(json === undefined ? [] : entries(json));
-  // As the rewrite of the Logging operator has it.
-  for (const [name, key, pattern = /^/] of [
-    ["EVENTROUTER_SINK", "sink"],
-    ["EVENTROUTER_STDOUT_NAMESPACE", "stdoutjsonnamespace"],
-    ["EVENTROUTER_KUBECONFIG", "kubeconfig"],
-    ["EVENTROUTER_BOOKMARK_PATH", "lastresourceversionpositionpath", /^\//],
-    ["EVENTROUTER_ENABLE_METRICS", "enable-prometheus", TRUTH],
-    ["EVENTROUTER_ENABLE_OBJECT_NAMES", "enable-object-names", TRUTH],
-    ["EVENTROUTER_LOG_LEVEL", "log-level", /^(?:debug|info|warn|warning|error)$/i],
-    ["EVENTROUTER_LOG_FORMAT", "log-format", /^(?:json|text)$/],
-  ] as const) {
+  for (const [name, key, pattern = /^/] of BY_VARIABLE) {
     const value = env[name];
     if (value === undefined || value === "") continue;
     if (!pattern.test(value)) throw new UsageError(`${name} cannot be ${JSON.stringify(value)}`);
@@ -232,9 +238,6 @@ function secondsOf(settings: Settings, key: string): number | undefined {
 function listOf(value: unknown): readonly string[] {
   return (Array.isArray(value) ? value.map(String) : String(value).split(/[\s,]+/)).filter((one) => one !== "");
 }
-
-/** What Go's strconv.ParseBool takes. */
-const TRUTH = /^(?:1|t|T|TRUE|true|True|0|f|F|FALSE|false|False)$/;
 
 function isTrue(value: unknown): boolean {
   return value === true || (typeof value === "string" && /^(?:1|t|true)$/i.test(value));

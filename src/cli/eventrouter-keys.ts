@@ -86,3 +86,6 @@ const CARRIED: ReadonlySet<string> = new Set([
   "pubsubprojectid",
   "pubsubtopic",
 ]);
+
+/** In lower case, as they are looked for. */
+export const KNOWN_KEYS: readonly string[] = [...CARRIED, ...Object.keys(REMARKS)];

@@ -9,7 +9,7 @@ export const avroSettings = (field: Fields) =>
       .regex(/^(?:[0-9a-fA-F]{8}|[0-9a-fA-F]{32})?$/, "expected 32 hexadecimal digits, or 8")
       .default("")
       .describe(
-        "Id of the schema; its bytes go before each event, after a zero byte. 32 hexadecimal digits, as kubernetes-event-exporter has them, or 8: the number that Confluent's registry gave the schema, as `0000002a` for 42. Empty: no Avro.",
+        "Id of the schema; its bytes go before each event, after a zero byte. 32 hexadecimal digits, as kubernetes-event-exporter has them, or 8: the number that Confluent's registry gave the schema, as `'0000002a'` for 42. Empty: no Avro.",
       ),
     schema: field.text().default("").describe("The schema, as JSON. Of a union's types no two may look alike in JSON."),
   });

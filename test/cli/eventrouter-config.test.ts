@@ -1,5 +1,8 @@
 import { describe, expect, test } from "bun:test";
-import { eventrouterConfig, readEventrouter } from "../../src/cli/eventrouter-config.ts";
+import { readFileSync } from "node:fs";
+import { eventrouterConfig, readEventrouter, VARIABLES } from "../../src/cli/eventrouter-config.ts";
+import { KNOWN_KEYS } from "../../src/cli/eventrouter-keys.ts";
+import { GLOG_FLAGS } from "../../src/cli/run-flags.ts";
 import { parseConfig } from "../../src/config/load.ts";
 
 function loaded(settings: object | undefined, env: Record<string, string> = {}) {
@@ -144,4 +147,11 @@ test("the environment of forks", () => {
     receivers: [{ sink: "stdout", format: "eventrouter", wrap: "k8s" }],
   });
   expect(readEventrouter({ json: undefined, env }).get("kubeconfig")).toBe("/k");
+});
+
+test("the page on how to move names every key, flag and variable", () => {
+  const page = readFileSync(`${import.meta.dir}/../../deploy/migrate/eventrouter.md`, "utf8").toLowerCase();
+  const named = new Set([...page.matchAll(/`"?-?([\w-]+)[^`]*`/g)].map(([, name]) => name));
+  const wanted = [...KNOWN_KEYS, ...Object.keys(GLOG_FLAGS), ...VARIABLES.map((name) => name.toLowerCase())];
+  expect(wanted.filter((name) => !named.has(name))).toEqual([]);
 });
