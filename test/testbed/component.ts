@@ -11,6 +11,7 @@ import { aws } from "./aws.ts";
 import { cloudevents } from "./cloudevents.ts";
 import type { Definition, Plan } from "./definition.ts";
 import { election } from "./election.ts";
+import { foreign } from "./foreign.ts";
 import { gotemplate } from "./gotemplate.ts";
 import { graphite } from "./graphite.ts";
 import { helm } from "./helm.ts";
@@ -51,6 +52,7 @@ export const COMPONENTS: readonly Definition[] = [
   toxiproxy,
   helm,
   oci,
+  foreign,
 ];
 
 /** A component that runs. */
