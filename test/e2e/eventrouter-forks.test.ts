@@ -1,14 +1,16 @@
 /** What eventrouter's forks added, by the executable: position files, environments, one namespace, probes. */
-import { expect, test } from "bun:test";
+import { beforeAll, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createApiServer } from "../../src/demo/api-server.ts";
 import { anEventInput } from "../harness.ts";
+import { type Cluster, cluster } from "../testbed/kube-cluster.ts";
+import { describeReal } from "../testbed/suite.ts";
 import { eventually } from "./eventually.ts";
-import { openRouter, type Router } from "./router.ts";
+import { openRouter, type Router, type RunningRouter, runRouter } from "./router.ts";
 
-const messagesOf = ({ lines }: Router): readonly string[] =>
+const messagesOf = ({ lines }: RunningRouter): readonly string[] =>
   lines.map((line) => (JSON.parse(line) as { readonly event: { readonly message: string } }).event.message);
 
 test("a position file is where the first start goes on, and a restart goes on from Petrel's own record", async () => {
@@ -93,3 +95,72 @@ test("the environment of the rewrite: events on standard output under a key, log
     "resync-interval is not used",
   ]);
 }, 60_000);
+
+describeReal("a real control plane", ["kube"], () => {
+  let kube: Cluster;
+  beforeAll(async () => {
+    kube = await cluster();
+  }, 120_000);
+
+  test.each([false, true])(
+    "a position file, with the rights of eventrouter's manifest; history gone: %j",
+    async (gone) => {
+      const space = `router-${Date.now().toString(36)}`;
+      const account = { name: "eventrouter", namespace: space };
+      const objects = [
+        { apiVersion: "v1", kind: "Namespace", metadata: { name: space } },
+        { apiVersion: "v1", kind: "ServiceAccount", metadata: account },
+        {
+          ...{ apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRole", metadata: { name: space } },
+          rules: [{ apiGroups: [""], resources: ["events"], verbs: ["get", "watch", "list"] }],
+        },
+        {
+          ...{ apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRoleBinding", metadata: { name: space } },
+          roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: space },
+          subjects: [{ kind: "ServiceAccount", ...account }],
+        },
+      ];
+      await kube.kubectl(["apply", "-f", "-"], objects.map((object) => JSON.stringify(object)).join("\n"));
+      const put = async (message: string): Promise<string> => {
+        const stored = await kube.api("POST", `/api/v1/namespaces/${space}/events`, {
+          ...{
+            metadata: { generateName: "e-" },
+            involvedObject: { kind: "Pod", namespace: space, name: "p" },
+            message,
+          },
+          ...{ reason: "R", type: "Normal", reportingComponent: "test", reportingInstance: "t", action: "A" },
+          eventTime: new Date().toISOString().replace("Z", "000Z"),
+        });
+        return (stored as { readonly metadata: { readonly resourceVersion: string } }).metadata.resourceVersion;
+      };
+      const folder = mkdtempSync(join(tmpdir(), "petrel-position-"));
+      try {
+        const kubeconfig = await kube.serviceAccountConfig(account.name, space);
+        await put("before 1");
+        const position = join(folder, "position");
+        await Bun.write(position, await put("before 2"));
+        await put("after 1");
+        if (gone) await kube.compact();
+        const config = { sink: "stdout", lastResourceVersionPositionPath: position };
+        async function told(...expected: string[]): Promise<void> {
+          await using router = await runRouter(config, kubeconfig, { env: { WATCH_NAMESPACE: space } });
+          await put(expected.at(-1) ?? "");
+          await eventually("all is told", 20_000, () =>
+            router.lines.length >= expected.length ? undefined : `${messagesOf(router)} ${router.errors.join("\n")}`,
+          );
+          expect(await router.stop()).toBe(0);
+          expect(messagesOf(router)).toEqual(expected);
+          expect(router.errors.filter((line) => / (WRN|ERR) /.test(line))).toEqual([]);
+        }
+        await told("after 1", "live 1");
+        await put("while it was down");
+        await told("while it was down", "live 2");
+      } finally {
+        rmSync(folder, { recursive: true, force: true });
+        await kube.kubectl(["delete", "--wait=false", "clusterrolebinding,clusterrole", space]);
+        await kube.kubectl(["delete", "--wait=false", "namespace", space]);
+      }
+    },
+    90_000,
+  );
+});

@@ -7,8 +7,7 @@ import { freePorts } from "../testbed/process.ts";
 import { eventually } from "./eventually.ts";
 import { EXECUTABLE } from "./executable.ts";
 
-export interface Router extends AsyncDisposable {
-  readonly api: ApiServer;
+export interface RunningRouter extends AsyncDisposable {
   /** Lines of standard output so far. */
   readonly lines: readonly string[];
   /** Lines of standard error so far. */
@@ -20,18 +19,31 @@ export interface Router extends AsyncDisposable {
   stop(signal?: NodeJS.Signals): Promise<number>;
 }
 
-export interface RouterOptions {
+export interface Router extends RunningRouter {
+  readonly api: ApiServer;
+}
+
+export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Beside `-listen-address`. Default: what the images have. */
   readonly args?: readonly string[];
-  /** Of an earlier one, to go on from. Default: one of its own, with an API server that has no events. */
-  readonly api?: ApiServer;
   /** How it is told where the cluster is. Default: `$KUBECONFIG`. */
   readonly kubeconfig?: "variable" | "flag" | "key";
 }
 
-/** A kubeconfig for `api` in `folder`. */
-async function kubeconfigIn(folder: string, api: ApiServer): Promise<string> {
+export interface RouterOptions extends RunOptions {
+  /** Of an earlier one, to go on from. Default: one of its own, with an API server that has no events. */
+  readonly api?: ApiServer;
+}
+
+/** Waits until it watches a simulated API server. `config`: its config.json; undefined: there is none. */
+export async function openRouter(config: object | undefined, options: RouterOptions = {}): Promise<Router> {
+  const folder = mkdtempSync(join(tmpdir(), "petrel-router-"));
+  const api = options.api ?? (await createApiServer());
+  async function end(): Promise<void> {
+    if (!options.api) await api.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
   const kubeconfig = join(folder, "kubeconfig");
   await Bun.write(
     kubeconfig,
@@ -42,14 +54,30 @@ async function kubeconfigIn(folder: string, api: ApiServer): Promise<string> {
       "current-context": "c",
     }),
   );
-  return kubeconfig;
+  try {
+    const running = await runRouter(config, kubeconfig, options);
+    return {
+      ...running,
+      api,
+      async [Symbol.asyncDispose]() {
+        await running[Symbol.asyncDispose]();
+        await end();
+      },
+    };
+  } catch (error) {
+    await end();
+    throw error;
+  }
 }
 
-/** Waits until it watches. `config`: its config.json; undefined: there is none. */
-export async function openRouter(config: object | undefined, options: RouterOptions = {}): Promise<Router> {
+/** The same with the cluster of a kubeconfig. */
+export async function runRouter(
+  config: object | undefined,
+  kubeconfig: string,
+  options: RunOptions = {},
+): Promise<RunningRouter> {
   const folder = mkdtempSync(join(tmpdir(), "petrel-router-"));
-  const api = options.api ?? (await createApiServer());
-  const [kubeconfig, by = "variable"] = [await kubeconfigIn(folder, api), options.kubeconfig];
+  const by = options.kubeconfig ?? "variable";
   const text = { ...config, ...(by === "key" && { kubeconfig }) };
   if (config) await Bun.write(join(folder, "config.json"), JSON.stringify(text));
   const [port = 0] = await freePorts(1);
@@ -70,7 +98,6 @@ export async function openRouter(config: object | undefined, options: RouterOpti
   async function end(): Promise<void> {
     child.kill("SIGKILL");
     await child.exited;
-    if (!options.api) await api.stop();
     rmSync(folder, { recursive: true, force: true });
   }
   try {
@@ -83,7 +110,6 @@ export async function openRouter(config: object | undefined, options: RouterOpti
     throw error;
   }
   return {
-    api,
     lines,
     errors,
     metrics: async () => await (await get("/metrics")).text(),
