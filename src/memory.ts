@@ -25,3 +25,21 @@ export function tookIn(bytes: number, listed = false): void {
   collectedAt = now;
   Bun.gc(true);
 }
+
+/** Of what was posted, and is garbage. */
+const POSTED = 4 * 1024 * 1024;
+/** Bytes that may be resident before more is done. */
+const CROWDED = 88 * 1024 * 1024;
+
+let garbage = 0;
+
+/**
+ * Tell it of garbage that whoever posts can make as fast as they like: it is collected beside the work and not instead of
+ * it, because a watch must not wait for that. A little more is resident then; when it becomes much, memory goes first.
+ */
+export function wasted(bytes: number): void {
+  garbage += bytes;
+  if (garbage < POSTED) return;
+  garbage = 0;
+  Bun.gc(process.memoryUsage.rss() > CROWDED);
+}

@@ -33,6 +33,8 @@ export interface Entrance {
    * undefined when they are more than the buffer can hold.
    */
   post(watch: number, events: readonly Prepared[]): readonly string[] | undefined;
+  /** Whether the buffer holds them all: then they may be posted in parts. */
+  fits(events: readonly Prepared[]): boolean;
   /** The slow part of {@link post}, for one event at a time. Throws NotAnEvent. */
   prepare(posted: Posted): Prepared;
   /** Takes in an event of Petrel's own, which goes where the route says, or to this receiver. */
@@ -147,6 +149,7 @@ export function createEntrance({ logger, meters, now }: PipelineOptions, host: E
       tookIn(bytes.length, change === "listed");
     },
     post: posting.post,
+    fits: posting.fits,
     prepare: posting.prepare,
     forget() {
       seen.forget();

@@ -32,7 +32,7 @@ export interface PipelineStatus {
   })[];
 }
 
-export interface Pipeline extends Pick<Entrance, "receive" | "post" | "prepare"> {
+export interface Pipeline extends Pick<Entrance, "receive" | "post" | "fits" | "prepare"> {
   /** What receivers refused for good. */
   readonly deadLetters: DeadLetterOffice;
   /** Where receivers stood when another petrel, or this one before, stopped. Before anything is received. */
@@ -309,6 +309,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     resumeAt: places.resumeAt,
     receive: entrance.receive,
     post: entrance.post,
+    fits: entrance.fits,
     prepare: entrance.prepare,
     reached(watch, version) {
       if (places.reach(watch, version)) keeper?.changed();

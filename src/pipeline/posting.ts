@@ -74,6 +74,8 @@ export interface PostingHost {
 export interface Posting {
   /** As {@link import("./entrance.ts").Entrance.prepare}. */
   prepare(posted: Posted): Prepared;
+  /** As {@link import("./entrance.ts").Entrance.fits}. */
+  fits(events: readonly Prepared[]): boolean;
   /** As {@link import("./entrance.ts").Entrance.post}. */
   post(watch: number, events: readonly Prepared[]): readonly string[] | undefined;
   forget(): void;
@@ -100,16 +102,21 @@ export function createPosting(host: PostingHost): Posting {
     return false;
   }
 
+  function fits(events: readonly Prepared[]): boolean {
+    const { buffer } = host.config();
+    const size = events.reduce((sum, { bytes }) => sum + bytes.length, 0);
+    return events.length <= buffer.events && size <= buffer.bytes;
+  }
+
   return {
     prepare: (posted) => ({
       event: normalisePosted(posted.input, posted.id, host.config(), posted.modified),
       bytes: formatEntry(posted),
     }),
+    fits,
     post(watch, taken) {
-      const config = host.config();
       const now = host.now();
-      const size = taken.reduce((sum, { bytes }) => sum + bytes.length, 0);
-      if (taken.length > config.buffer.events || size > config.buffer.bytes) return undefined;
+      if (!fits(taken)) return undefined;
       for (const { event, bytes } of taken) {
         const identity = identityOf(event.metadata.uid || event.id);
         if (repeated(event, identity, now)) {

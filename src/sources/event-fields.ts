@@ -5,7 +5,8 @@
 import type { ProblemDetails } from "./problem.ts";
 
 type Json = Readonly<Record<string, unknown>>;
-type Kind = "text" | "whole" | "time" | Readonly<Record<string, "text" | "time" | "whole">>;
+type Scalar = "text" | "whole" | "time";
+type Kind = Scalar | Readonly<Record<string, Scalar>>;
 
 const OBJECT = {
   kind: "text",
@@ -46,13 +47,18 @@ const FIELDS: Readonly<Record<string, Kind>> = {
   clusterEnvironment: "text",
 };
 
+/** Once, and not for each event. */
+const ENTRIES = Object.entries(FIELDS).map(
+  ([key, kind]) => [key, typeof kind === "string" ? kind : Object.entries(kind)] as const,
+);
+
 const WANTED = { text: "text", whole: "a whole number", time: "a time (RFC 3339)" } as const;
 
 /** The first thing that is wrong; undefined: it can be taken. `at`: a JSON Pointer to the event. */
 export function wrongField(event: unknown, at: string): ProblemDetails | undefined {
   if (!isObject(event)) return { detail: `expected an event, which is an object, got ${named(event)}`, pointer: at };
-  for (const [key, kind] of Object.entries(FIELDS)) {
-    const wrong = wrongValue(event[key], kind, `${at}/${key}`);
+  for (const [key, kind] of ENTRIES) {
+    const wrong = wrongValue(event[key], kind, at, key);
     if (wrong) return wrong;
   }
   if (!isObject(event.metadata)) return { detail: "an event has metadata", pointer: `${at}/metadata` };
@@ -62,19 +68,28 @@ export function wrongField(event: unknown, at: string): ProblemDetails | undefin
   return undefined;
 }
 
-function wrongValue(value: unknown, kind: Kind, pointer: string): ProblemDetails | undefined {
+function wrongValue(
+  value: unknown,
+  kind: Scalar | readonly (readonly [string, Scalar])[],
+  at: string,
+  name: string,
+): ProblemDetails | undefined {
   if (value === undefined || value === null) return undefined;
   if (typeof kind !== "string") {
-    if (!isObject(value)) return { detail: `expected an object, got ${named(value)}`, pointer };
-    for (const [key, inner] of Object.entries(kind)) {
-      const wrong = wrongValue(value[key], inner, `${pointer}/${key}`);
-      if (wrong) return wrong;
+    if (!isObject(value)) return { detail: `expected an object, got ${named(value)}`, pointer: `${at}/${name}` };
+    for (const [key, inner] of kind) {
+      if (!isScalar(value[key], inner)) return wrongValue(value[key], inner, `${at}/${name}`, key);
     }
     return undefined;
   }
-  if (kind === "whole" ? Number.isSafeInteger(value) : typeof value === "string" && (kind === "text" || isTime(value)))
-    return undefined;
-  return { detail: `expected ${WANTED[kind]}, got ${named(value)}`, pointer };
+  if (isScalar(value, kind)) return undefined;
+  return { detail: `expected ${WANTED[kind]}, got ${named(value)}`, pointer: `${at}/${name}` };
+}
+
+function isScalar(value: unknown, kind: Scalar): boolean {
+  if (value === undefined || value === null) return true;
+  if (kind === "whole") return Number.isSafeInteger(value);
+  return typeof value === "string" && (kind === "text" || isTime(value));
 }
 
 const isTime = (text: string): boolean => text === "" || !Number.isNaN(Date.parse(text));

@@ -3,15 +3,17 @@ import { readFileSync } from "node:fs";
 import type { HttpSourceConfig } from "../config/types.ts";
 import { listenError, parseAddress } from "../listen.ts";
 import type { Logger } from "../logger.ts";
-import { tookIn } from "../memory.ts";
+import { wasted } from "../memory.ts";
 import type { Cell, Metrics } from "../metrics.ts";
 import { NotAnEvent } from "../normalise.ts";
 import type { Pipeline } from "../pipeline/pipeline.ts";
 import type { Prepared } from "../pipeline/posting.ts";
 import type { Secret } from "../sink.ts";
+import { createPace } from "./pace.ts";
 import { problemResponse, REFUSALS, Refused } from "./problem.ts";
 import { createAllowance, readBody, SMALL } from "./read-body.ts";
-import { readPosted } from "./read-posted.ts";
+import { type Reading, readingOf, readPosted } from "./read-posted.ts";
+import { createSplitter, type Parts } from "./split.ts";
 
 export interface HttpSource {
   readonly port: number;
@@ -24,7 +26,7 @@ export interface HttpSourceOptions {
   readonly config: HttpSourceConfig;
   /** Of the config, read anew with each request. */
   readonly token: Secret | undefined;
-  readonly pipeline: Pick<Pipeline, "watch" | "prepare" | "post" | "committed" | "room">;
+  readonly pipeline: Pick<Pipeline, "watch" | "prepare" | "fits" | "post" | "committed" | "room">;
   /** Whether what is posted would be delivered by this process. */
   leads(): boolean;
   readonly logger: Logger;
@@ -42,10 +44,10 @@ const BODY_TIMEOUT_MS = 30_000;
 const IDLE_SECONDS = 45;
 /** What bodies under way may take together, in bytes; or twice the largest, packed and unpacked. */
 const ALL_BODIES = 8 * 1024 * 1024;
-/** What is garbage after a body, by its size: text, parsed data, and events, before the engine sees a reason to collect it. */
+/** What is garbage after a body, by its size: text, parsed data, and events. */
 const GARBAGE = 8;
-/** Events that are looked at at a time. */
-const SLICE = 100;
+/** Events that enter the log in one step. */
+const TAKEN_AT_ONCE = 50;
 
 /** @throws Error when the port or the certificate cannot be used. */
 export function startHttpSource(options: HttpSourceOptions): HttpSource {
@@ -57,6 +59,7 @@ export function startHttpSource(options: HttpSourceOptions): HttpSource {
     large: createAllowance(Math.max(ALL_BODIES, 2 * config.maxBody)),
   };
   const watch = pipeline.watch("http");
+  const pace = createPace();
   const end = new AbortController();
   let refusing = false;
   let crowd: Promise<void> | undefined;
@@ -122,28 +125,37 @@ export function startHttpSource(options: HttpSourceOptions): HttpSource {
     throw new Refused(429, { detail: "receivers are behind with what was posted before" }, { "retry-after": "1" });
   }
 
-  async function put(request: Request, path: string, body: Uint8Array): Promise<readonly string[] | undefined> {
-    const events = [...readPosted(request.headers, body, { anyType: path === BRIDGE_PATH })].reverse();
+  /**
+   * In steps. A list is taken whole or not at all: from the first event that is taken nothing can refuse the others.
+   */
+  function* put(reading: Reading, body: Uint8Array, parts: Parts): Generator<void, readonly string[] | undefined> {
     const prepared: Prepared[] = [];
-    // What is prepared is let go as it came.
-    for (let one = events.pop(); one; one = events.pop()) {
-      prepared.push(pipeline.prepare(one));
-      // Watches are to be read meanwhile.
-      if (prepared.length % SLICE === 0) await new Promise((resolve) => setImmediate(resolve));
+    for (const posted of readPosted(reading, body, parts)) {
+      if (prepared.length > 0) yield;
+      prepared.push(pipeline.prepare(posted));
     }
     // It may have been long since it was asked.
     expectRoom();
-    return pipeline.post(watch, prepared);
+    if (!pipeline.fits(prepared)) return undefined;
+    const ids: string[] = [];
+    for (let at = 0; at === 0 || at < prepared.length; at += TAKEN_AT_ONCE) {
+      if (at > 0) yield;
+      ids.push(...(pipeline.post(watch, prepared.slice(at, at + TAKEN_AT_ONCE)) ?? []));
+    }
+    return ids;
   }
 
   async function take(request: Request, path: string): Promise<Response> {
     expectRoom();
-    const body = await readBody(request, limits, allowances);
+    const reading = readingOf(request.headers, { anyType: path === BRIDGE_PATH });
+    const splitter = createSplitter(reading.form);
+    const body = await readBody(request, limits, allowances, pace, splitter.push);
     try {
       const { bytes } = body;
       const small = bytes.length <= SMALL;
-      const ids = await (small ? put(request, path, bytes) : inTurn(() => put(request, path, bytes)));
-      if (!small) tookIn(GARBAGE * bytes.length);
+      const work = () => pace.run(put(reading, bytes, splitter.end()));
+      const ids = await (small ? work() : inTurn(work));
+
       if (ids === undefined) {
         throw new Refused(413, { detail: "it is more than the buffer holds; post fewer events at once" });
       }
@@ -156,6 +168,7 @@ export function startHttpSource(options: HttpSourceOptions): HttpSource {
       throw error;
     } finally {
       body.done();
+      wasted(GARBAGE * body.bytes.length);
     }
   }
 
@@ -197,6 +210,8 @@ export function startHttpSource(options: HttpSourceOptions): HttpSource {
       port: server.port ?? port,
       refuse() {
         refusing = true;
+        // Of a list that has begun to be taken the rest is taken before receivers are asked whether they have everything.
+        pace.finish();
         end.abort();
       },
       stop: () => server.stop(true),

@@ -1,5 +1,7 @@
 /** The body of a request within bounds: of time, of its own size, of all bodies at once, of what it unpacks to. */
-import { gunzipSync } from "node:zlib";
+import { gunzip } from "node:zlib";
+import { wasted } from "../memory.ts";
+import type { Pace } from "./pace.ts";
 import { Refused } from "./problem.ts";
 
 export interface BodyLimits {
@@ -19,6 +21,15 @@ export interface Allowances {
 
 /** Bytes of a body that need not wait for its turn. */
 export const SMALL = 64 * 1024;
+/** Bytes of a body that is read in one piece, which takes a third of the time; and how many of them may be under way. */
+const TINY = 16 * 1024;
+const MOST_TINY = 512;
+/** Header and end of a file of gzip, in bytes. */
+const SMALLEST_GZIP = 18;
+/** The least that zlib takes. */
+const LEAST_CHUNK = 64;
+/** Bytes of an unpacked body that are looked at at a time. */
+const PIECE = 64 * 1024;
 
 export interface Allowance {
   /** False: it is not there now. */
@@ -46,8 +57,19 @@ export interface Body {
   done(): void;
 }
 
-/** @throws Refused */
-export async function readBody(request: Request, limits: BodyLimits, allowances: Allowances): Promise<Body> {
+/** What is asked of each piece as it comes, in order; what it throws is the end of the body. */
+export type Look = (piece: Uint8Array) => void;
+
+let tiny = 0;
+
+/** @throws Refused, and what `look` throws. */
+export async function readBody(
+  request: Request,
+  limits: BodyLimits,
+  allowances: Allowances,
+  pace: Pace,
+  look: Look,
+): Promise<Body> {
   const coding = (request.headers.get("content-encoding") ?? "identity").trim().toLowerCase();
   const gzip = coding === "gzip" || coding === "x-gzip";
   if (!gzip && coding !== "identity" && coding !== "") {
@@ -78,18 +100,46 @@ export async function readBody(request: Request, limits: BodyLimits, allowances:
   };
   try {
     if (declared > limits.maxBody) throw tooLarge(limits);
+    if (length !== null && !gzip && declared <= TINY && tiny < MOST_TINY) {
+      const bytes = await whole(request, limits);
+      look(bytes);
+      return { bytes, done };
+    }
     // It is there twice, as bytes and as text; what it unpacks to is not known before.
     if (large) hold(declared + (gzip ? limits.maxBody : declared));
-    const packed = await collect(request, limits, (size) => size > held && hold(size - held));
+    const packed = await collect(request, limits, async (chunk, size) => {
+      if (size > held) hold(size - held);
+      if (!gzip) await pace.run(inPieces(chunk, look));
+    });
     if (!gzip) return { bytes: packed, done };
-    return { bytes: unpack(packed, limits), done };
+    const bytes = await oneByOne(() => unpack(packed, limits));
+    await pace.run(inPieces(bytes, look));
+    return { bytes, done };
   } catch (error) {
     done();
     throw error;
   }
 }
 
-async function collect(request: Request, limits: BodyLimits, grown: (size: number) => void): Promise<Uint8Array> {
+async function whole(request: Request, limits: BodyLimits): Promise<Uint8Array> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(tooLate(limits)), limits.timeoutMs);
+  tiny++;
+  try {
+    return new Uint8Array(await Promise.race([request.arrayBuffer(), late]));
+  } catch (error) {
+    throw error instanceof Refused ? error : cutOff();
+  } finally {
+    tiny--;
+    clearTimeout(timer);
+  }
+}
+
+async function collect(
+  request: Request,
+  limits: BodyLimits,
+  grown: (chunk: Uint8Array, size: number) => Promise<void>,
+): Promise<Uint8Array> {
   const reader = request.body?.getReader();
   if (!reader) return new Uint8Array();
   const chunks: Uint8Array[] = [];
@@ -106,31 +156,63 @@ async function collect(request: Request, limits: BodyLimits, grown: (size: numbe
       if (done) return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks);
       size += value.length;
       if (size > limits.maxBody) throw tooLarge(limits);
-      grown(size);
+      await grown(value, size);
       chunks.push(value);
     }
   } catch (error) {
     reader.cancel().catch(() => {});
-    if (error instanceof Refused) throw error;
-    if (!late) throw new Refused(400, { detail: "the body was cut off" });
+    wasted(size);
+    throw error instanceof Refused ? closing(error) : cutOff();
   } finally {
     clearTimeout(timer);
   }
-  throw new Refused(
-    408,
-    { detail: `the body did not come whole within ${limits.timeoutMs / 1_000} s` },
-    { connection: "close" },
-  );
+  throw tooLate(limits);
 }
 
-function unpack(packed: Uint8Array, limits: BodyLimits): Uint8Array {
-  try {
-    return gunzipSync(packed, { maxOutputLength: limits.maxBody });
-  } catch (error) {
-    const code = error instanceof Error && "code" in error ? error.code : undefined;
-    if (code === "ERR_BUFFER_TOO_LARGE" || error instanceof RangeError) throw tooLarge(limits);
-    throw new Refused(400, { detail: "the body says that it is gzip, and is not" });
+let unpacking: Promise<unknown> = Promise.resolve();
+
+/** So that what a bomb takes is taken once. */
+function oneByOne<T>(work: () => Promise<T>): Promise<T> {
+  const mine = unpacking.then(work);
+  unpacking = mine.catch(() => {});
+  return mine;
+}
+
+/** In a thread of its own; the watches go on meanwhile. */
+function unpack(packed: Uint8Array, limits: BodyLimits): Promise<Uint8Array> {
+  // The last four bytes say how long it is, modulo 2^32: https://www.rfc-editor.org/rfc/rfc1952#page-6. What lies is not
+  // unpacked any further.
+  const said = packed.length < SMALLEST_GZIP ? 0 : Buffer.from(packed.slice(-4)).readUInt32LE();
+  if (said > limits.maxBody) return Promise.reject(tooLarge(limits));
+  const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
+  gunzip(packed, { maxOutputLength: Math.max(said, 1), chunkSize: Math.max(said, LEAST_CHUNK) }, (error, bytes) => {
+    if (!error) resolve(bytes);
+    else if (("code" in error && error.code === "ERR_BUFFER_TOO_LARGE") || error instanceof RangeError) {
+      reject(new Refused(400, { detail: `the body unpacks to more than the ${said} bytes that its end tells` }));
+    } else reject(new Refused(400, { detail: "the body says that it is gzip, and is not" }));
+  });
+  return promise;
+}
+
+function* inPieces(bytes: Uint8Array, look: Look): Generator<void, void> {
+  for (let at = 0; at < bytes.length; at += PIECE) {
+    if (at > 0) yield;
+    look(bytes.subarray(at, at + PIECE));
   }
+}
+
+/** Nobody reads the rest of the body. */
+const closing = ({ status, details, headers }: Refused): Refused =>
+  new Refused(status, details, { ...headers, connection: "close" });
+
+const cutOff = (): Refused => new Refused(400, { detail: "the body was cut off" });
+
+function tooLate({ timeoutMs }: BodyLimits): Refused {
+  return new Refused(
+    408,
+    { detail: `the body did not come whole within ${timeoutMs / 1_000} s` },
+    { connection: "close" },
+  );
 }
 
 function tooLarge({ maxBody }: BodyLimits): Refused {

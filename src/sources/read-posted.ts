@@ -1,24 +1,32 @@
 /** The events in the body of a request, whatever shape they come in. Pure. */
 import type { Posted } from "../pipeline/posting.ts";
 import { isObject, wrongField } from "./event-fields.ts";
-import { type ProblemDetails, Refused } from "./problem.ts";
+import { Refused } from "./problem.ts";
 import { binaryId, isJsonType, openStructured } from "./read-cloudevent.ts";
+import { type Form, MAX_EVENTS, type Parts } from "./split.ts";
 
-/** Objects in objects: the API's own are at most 12 deep. */
-export const MAX_DEPTH = 64;
-/** Events of one request. */
-export const MAX_EVENTS = 10_000;
 const MAX_KEY = 255;
 
 const NDJSON = /^application\/(?:x-ndjson|ndjson|jsonl|x-jsonlines|jsonlines)$/;
+
+/** How a body is to be read, by its headers. */
+export interface Reading {
+  readonly form: Form;
+  /** What the value, or each item of the list, or each line is; `any`: it says so itself. */
+  readonly holds: "any" | "cloudevents" | "batch";
+  /** The id that the headers give: to the one event, or with a number to each of several. */
+  readonly key?: string;
+  /** Likewise, of a CloudEvent whose attributes are headers, which is one. */
+  readonly id?: string;
+}
 
 export interface ReadOptions {
   /** Take the body for JSON, whatever its type says. */
   readonly anyType: boolean;
 }
 
-/** @throws Refused with 400, 413 or 415. */
-export function readPosted(headers: Headers, body: Uint8Array, { anyType }: ReadOptions): readonly Posted[] {
+/** What there is to refuse before the body has come. @throws Refused with 400 or 415. */
+export function readingOf(headers: Headers, { anyType }: ReadOptions): Reading {
   const [type = "", ...parameters] = (headers.get("content-type") ?? "").toLowerCase().split(";");
   const media = type.trim();
   const charset = parameters.map((one) => /^\s*charset\s*=\s*"?([^"\s]*)"?\s*$/.exec(one)?.[1]).find(Boolean);
@@ -31,22 +39,34 @@ export function readPosted(headers: Headers, body: Uint8Array, { anyType }: Read
   if (key !== undefined && (key === "" || key.length > MAX_KEY)) {
     throw new Refused(400, { detail: `header Idempotency-Key: expected 1 to ${MAX_KEY} characters` });
   }
-  const text = textOf(body);
-  if (media.startsWith("application/cloudevents-batch")) {
-    const list = json(text, media);
-    if (!Array.isArray(list)) throw new Refused(400, { detail: "a batch of CloudEvents is a list", pointer: "" });
-    return checked(list.map((one, index) => cloudEvent(one, `/${index}`, index)));
+  if (media.startsWith("application/cloudevents")) {
+    if (!isJsonType(media)) throw unknownType(media);
+    return { form: "json", holds: media.startsWith("application/cloudevents-batch") ? "batch" : "cloudevents" };
   }
-  if (media.startsWith("application/cloudevents")) return checked([cloudEvent(json(text, media), "", undefined)]);
   if (headers.has("ce-specversion")) {
     if (media !== "" && !isJsonType(media)) throw unknownType(media);
-    return checked([{ input: json(text, ""), id: binaryId(headers), modified: false, at: "", index: undefined }]);
+    return { form: "json", holds: "any", id: binaryId(headers) };
   }
-  if (NDJSON.test(media)) return checked(named(lines(text), key));
+  const named = key === undefined ? {} : { key };
+  if (NDJSON.test(media)) return { form: "lines", holds: "any", ...named };
   if (media !== "" && !anyType && !isJsonType(media)) throw unknownType(media);
-  const value = json(text, "");
-  if (isObject(value) && "specversion" in value) return checked([cloudEvent(value, "", undefined)]);
-  return checked(named(unpack(value, ""), key));
+  return { form: "json", holds: "any", ...named };
+}
+
+/**
+ * One after the other, in the order of the body, so that who reads them may rest between two.
+ * @throws Refused with 400 or 413.
+ */
+export function* readPosted(reading: Reading, body: Uint8Array, parts: Parts): Generator<Posted, void> {
+  let count = 0;
+  for (const { input, id, modified, at, index } of named(found(reading, body, parts), reading.key)) {
+    if (++count > MAX_EVENTS) {
+      throw new Refused(413, { detail: `there are more than the ${MAX_EVENTS} events of one request` });
+    }
+    const wrong = wrongField(input, at);
+    if (wrong) throw new Refused(400, { ...wrong, ...(index !== undefined && { index }) });
+    yield { input, id, modified };
+  }
 }
 
 interface Found extends Posted {
@@ -67,51 +87,68 @@ function unknownType(media: string): Refused {
   );
 }
 
-function textOf(body: Uint8Array): string {
+function* found({ holds, form, id }: Reading, body: Uint8Array, parts: Parts): Generator<Found, void> {
+  const { bounds, list } = parts;
+  // A binary CloudEvent is the body whole, whatever it looks like.
+  if (id !== undefined) {
+    yield { input: json(body), id, modified: false, at: "", index: undefined };
+    return;
+  }
+  const split = list !== undefined && (holds === "any" || !list.member) && isListed(body, list);
+  if (form === "json" && (!split || holds === "cloudevents")) {
+    const value = json(body);
+    if (holds === "batch") throw new Refused(400, { detail: "a batch of CloudEvents is a list", pointer: "" });
+    if (holds === "cloudevents" || isCloudEvent(value)) yield cloudEvent(value, "", undefined);
+    else yield* unpack(value, "");
+    return;
+  }
+  const before = list?.member ? "/items" : "";
+  for (let part = 0; 2 * part < bounds.length; part++) {
+    const at = `${before}/${part}`;
+    const value = json(body.subarray(bounds[2 * part], bounds[2 * part + 1]), part);
+    if (holds === "batch" || (form === "lines" && isCloudEvent(value))) yield cloudEvent(value, at, part);
+    else if (list?.member) yield { ...enveloped(value, at), index: part };
+    else for (const one of unpack(value, at)) yield { ...one, index: part };
+  }
+}
+
+const STAND_IN = "what was here is read one by one";
+
+/** Whether what stands around the list is what stands around lists. */
+function isListed(body: Uint8Array, { from, to, member }: NonNullable<Parts["list"]>): boolean {
+  const around = Buffer.concat([body.subarray(0, from), Buffer.from(`["${STAND_IN}"]`), body.subarray(to)]);
+  let value: unknown;
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(body);
+    value = JSON.parse(textOf(around));
+  } catch {
+    return false;
+  }
+  if (!member) return Array.isArray(value);
+  // If not, there are two of this name, and the second counts.
+  if (!isObject(value) || !Array.isArray(value.items) || value.items[0] !== STAND_IN) return false;
+  return value.involvedObject === undefined && !isCloudEvent(value);
+}
+
+const isCloudEvent = (value: unknown): boolean => isObject(value) && "specversion" in value;
+
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
+function textOf(bytes: Uint8Array): string {
+  try {
+    return decoder.decode(bytes);
   } catch {
     throw new Refused(400, { detail: "the body is not UTF-8" });
   }
 }
 
-function json(text: string, media: string, line?: number): unknown {
-  const where = line === undefined ? {} : { index: line };
-  if (media !== "" && !isJsonType(media)) throw unknownType(media);
-  if (tooDeep(text)) throw new Refused(400, { detail: `it is nested deeper than ${MAX_DEPTH} levels`, ...where });
+function json(bytes: Uint8Array, index?: number): unknown {
+  const text = textOf(bytes);
   try {
     return JSON.parse(text);
   } catch {
+    const where = index === undefined ? {} : { index };
     const shown = JSON.stringify(text.slice(0, 40));
     throw new Refused(400, { detail: text.trim() === "" ? "the body is empty" : `it is not JSON: ${shown}`, ...where });
-  }
-}
-
-/** Counts brackets outside of strings: a parser would have made the objects before it could be asked. */
-function tooDeep(text: string): boolean {
-  let depth = 0;
-  let quoted = false;
-  for (let at = 0; at < text.length; at++) {
-    const character = text.charCodeAt(at);
-    if (quoted) {
-      if (character === 0x5c) at++;
-      else if (character === 0x22) quoted = false;
-    } else if (character === 0x22) quoted = true;
-    else if (character === 0x7b || character === 0x5b) {
-      if (++depth > MAX_DEPTH) return true;
-    } else if (character === 0x7d || character === 0x5d) depth--;
-  }
-  return false;
-}
-
-function* lines(text: string): Generator<Found> {
-  let index = 0;
-  for (const line of text.split("\n")) {
-    if (line.trim() === "") continue;
-    const value = json(line, "", index);
-    if (isObject(value) && "specversion" in value) yield cloudEvent(value, `/${index}`, index);
-    else for (const one of unpack(value, `/${index}`)) yield { ...one, index };
-    index++;
   }
 }
 
@@ -144,19 +181,19 @@ function enveloped(value: unknown, at: string): Found {
 }
 
 /** The key of a request that has several events is that of each with its number. */
-function named(found: Iterable<Found>, key: string | undefined): readonly Found[] {
-  const all = [...found];
-  if (key === undefined) return all;
-  return all.map((one, index) => ({ ...one, id: one.id ?? (all.length === 1 ? key : `${key}.${index}`) }));
-}
-
-function checked(found: readonly Found[]): readonly Posted[] {
-  if (found.length > MAX_EVENTS) {
-    throw new Refused(413, { detail: `${found.length} events are more than the ${MAX_EVENTS} of one request` });
+function* named(all: Iterable<Found>, key: string | undefined): Generator<Found, void> {
+  if (key === undefined) {
+    yield* all;
+    return;
   }
-  for (const { input, at, index } of found) {
-    const wrong: ProblemDetails | undefined = wrongField(input, at);
-    if (wrong) throw new Refused(400, { ...wrong, ...(index !== undefined && { index }) });
+  // Whether there are several is known when the second has come.
+  let first: Found | undefined;
+  let count = 0;
+  for (const one of all) {
+    if (count === 1 && first) yield { ...first, id: first.id ?? `${key}.0` };
+    if (count === 0) first = one;
+    else yield { ...one, id: one.id ?? `${key}.${count}` };
+    count++;
   }
-  return found.map(({ input, id, modified }) => ({ input, id, modified }));
+  if (count === 1 && first) yield { ...first, id: first.id ?? key };
 }

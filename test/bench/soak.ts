@@ -1,11 +1,13 @@
 /** `bun run soak NAME`: long runs against the real thing, whose findings become test cases. */
 import { soakChaos } from "./soak-chaos.ts";
+import { soakDoor } from "./soak-door.ts";
 import { soakList } from "./soak-list.ts";
 import { soakSinks } from "./soak-sinks.ts";
 import { soakTemplates } from "./soak-templates.ts";
 
 const SOAKS: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = {
   chaos: soakChaos,
+  door: soakDoor,
   list: soakList,
   sinks: soakSinks,
   templates: soakTemplates,
@@ -19,6 +21,9 @@ bun run soak list [--events N] [--write]
     memory of the executable that finds a million events at its start, all of them delivered.
     --events    how many; default 1,000,000
     --write     put the report into test/bench/soak-list.md
+bun run soak door [KIND…] [--write]
+    the executable while its port for events is misused: what each kind costs the watch, and memory.
+    --write     put the report into test/bench/soak-door.md
 bun run soak sinks [NAME…] [--count N] [--write]
     memory of each sink over many deliveries.
     --count     how many; default 50,000

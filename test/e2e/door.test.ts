@@ -1,193 +1,103 @@
-/** Who misuses the port that events are posted to is told so, and neither memory nor the watch pays for it. */
+/**
+ * Who misuses the port that events are posted to is told so, and neither memory nor the watch pays for it. The simulated
+ * API server and the attacker are processes of their own, so that the executable alone is measured;
+ * `bun run soak door` measures each kind for longer.
+ */
 import { expect, test } from "bun:test";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { gzipSync } from "node:zlib";
-import { createApiServer } from "../../src/demo/api-server.ts";
-import { anEventInput } from "../harness.ts";
-import { core } from "../sources/posted.ts";
-import { freePorts } from "../testbed/process.ts";
-import { eventually } from "./eventually.ts";
-import { startExecutable } from "./executable.ts";
+import { openScene, type Run } from "../door/scene.ts";
 
-const JSON_TYPE = { "content-type": "application/json" };
 const MAX_RSS_MB = 110;
-const PER_SECOND = 100;
+const SECONDS = 2;
+const TRIES = 3;
+/** Milliseconds. Below that the machine is measured, which others use as well. */
+const NOISE_MS = 5;
+/** CPU milliseconds that the event loop may be held for at a time. */
+const HELD_MS = 30;
 
-async function openScene() {
-  const folder = await mkdtemp(join(tmpdir(), "petrel-door-"));
-  const api = await createApiServer();
-  const arrived = new Map<string, number>();
-  const far = Bun.serve({
-    port: 0,
-    hostname: "127.0.0.1",
-    async fetch(request) {
-      const { message } = (await request.json()) as { readonly message: string };
-      arrived.set(message, performance.now());
-      return new Response();
-    },
-  });
-  const kubeconfig = join(folder, "kubeconfig");
-  await Bun.write(
-    kubeconfig,
-    JSON.stringify({
-      clusters: [{ name: "c", cluster: { server: api.url } }],
-      contexts: [{ name: "c", context: { cluster: "c", user: "u" } }],
-      users: [{ name: "u", user: {} }],
-      "current-context": "c",
-    }),
-  );
-  const [port = 0] = await freePorts(1);
-  const petrel = await startExecutable(
-    folder,
-    {
-      sources: ["kubernetes", "http"],
-      // As many new objects a second as here are more than are looked up.
-      omitLookup: true,
-      http: { address: `127.0.0.1:${port}` },
-      route: { match: [{ receiver: "out" }] },
-      receivers: [{ name: "out", webhook: { endpoint: `http://127.0.0.1:${far.port}/` } }],
-    },
-    kubeconfig,
-  );
-  const latencies: number[] = [];
-  let written = 0;
-  let peak = 0;
-  /** Writes to the API server at a steady pace while `act` goes on, and watches the memory. */
-  async function meanwhile(act: () => Promise<void>): Promise<void> {
-    const sent = new Map<string, number>();
-    const begun = performance.now();
-    let count = 0;
-    const load = setInterval(() => {
-      while (count < ((performance.now() - begun) / 1_000) * PER_SECOND) {
-        count++;
-        const message = `watched ${written++}`;
-        sent.set(message, performance.now());
-        api.put(anEventInput({ message }));
-      }
-    }, 5);
-    const look = setInterval(async () => {
-      const status = await readFile(`/proc/${petrel.pid}/status`, "utf8").catch(() => "");
-      peak = Math.max(peak, Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1_024);
-    }, 50);
-    await act();
-    clearInterval(load);
-    await eventually("what was watched arrives", 20_000, () => {
-      const missing = [...sent.keys()].filter((message) => !arrived.has(message));
-      return missing.length === 0 ? undefined : `${missing.length} of ${sent.size} are missing`;
-    });
-    clearInterval(look);
-    for (const [message, at] of sent) latencies.push((arrived.get(message) ?? 0) - at);
-  }
-  return {
-    port,
-    url: `http://127.0.0.1:${port}/events`,
-    petrel,
-    arrived,
-    meanwhile,
-    peak: () => peak,
-    /** Milliseconds; the latencies begin anew. */
-    percentile(share: number): number {
-      const sorted = latencies.splice(0).sort((a, b) => a - b);
-      return sorted[Math.floor((sorted.length - 1) * share)] ?? Number.NaN;
-    },
-    async [Symbol.asyncDispose]() {
-      await petrel.stop();
-      await far.stop(true);
-      await api.stop();
-      await rm(folder, { recursive: true, force: true });
-    },
-  };
-}
+/** What each kind is answered with; `waiting`: with nothing yet. */
+const ANSWERS: Readonly<Record<string, readonly string[]>> = {
+  declared: ["413"],
+  chunked: ["413"],
+  bomb: ["413"],
+  liar: ["400"],
+  deep: ["400"],
+  utf8: ["400"],
+  parallel: ["200"],
+  slowloris: ["408", "429"],
+  headers: ["waiting"],
+};
+/** Of these the receivers and the disk have work as well, so that the loop is looked at, and not how long all of it takes. */
+const BUSY: ReadonlySet<string> = new Set(["parallel"]);
 
-/** The status of the answer to what is written as it is. */
-async function raw(port: number, pieces: readonly (string | Uint8Array)[], everyMs = 0): Promise<string> {
-  const { promise, resolve } = Promise.withResolvers<string>();
-  let open = true;
-  let drained = Promise.withResolvers<void>();
-  const socket = await Bun.connect({
-    hostname: "127.0.0.1",
-    port,
-    socket: {
-      data: (_, data) => resolve(/^HTTP\/1.1 (\d+)/.exec(Buffer.from(data).toString("latin1"))?.[1] ?? ""),
-      drain: () => drained.resolve(),
-      error: () => {},
-      close() {
-        open = false;
-        drained.resolve();
-        resolve("closed");
-      },
-    },
-  });
-  for (const piece of pieces) {
-    let rest = Buffer.from(piece);
-    while (open && rest.length > 0) {
-      drained = Promise.withResolvers();
-      const count = socket.write(rest);
-      if (count < 0) break;
-      rest = rest.subarray(count);
-      if (rest.length > 0) await Promise.race([drained.promise, Bun.sleep(100)]);
+const told = ({ p50, p99, worst, peak, cpu, statuses }: Run): string =>
+  `p50 ${p50.toFixed(1)}, p99 ${p99.toFixed(1)}, worst ${worst.toFixed(1)} ms, ${peak.toFixed(0)} MB, CPU ${(cpu * 100).toFixed(0)} %, ${JSON.stringify(statuses)}`;
+
+test.each(Object.entries(ANSWERS).filter(([kind]) => !BUSY.has(kind)))(
+  "%s: a clear status, bounded memory, and the watch goes on",
+  async (kind, statuses) => {
+    await using scene = await openScene();
+    // What else the machine does can only make a run slower: the attack is to blame for what every try shows.
+    let best = Number.POSITIVE_INFINITY;
+    for (let attempt = 0; attempt < TRIES && best > 2; attempt++) {
+      const calm = await scene.attacked("none", SECONDS);
+      const hit = await scene.attacked(kind, SECONDS);
+      console.log(`${kind}: ${told(hit)}; without it: ${told(calm)}`);
+      expect(Object.keys(hit.statuses).sort()).toEqual([...statuses]);
+      expect([calm.missing, hit.missing]).toEqual([0, 0]);
+      expect(hit.peak).toBeLessThan(MAX_RSS_MB);
+      best = Math.min(best, hit.p99 / Math.max(calm.p99, NOISE_MS));
     }
-    if (everyMs > 0) await Bun.sleep(everyMs);
-  }
-  const first = await Promise.race([promise, Bun.sleep(40_000).then(() => "nothing")]);
-  socket.end();
-  return first;
-}
+    expect(best).toBeLessThanOrEqual(2);
+  },
+  240_000,
+);
 
-const head = (length: number | "chunked", more = ""): string =>
-  `POST /events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n${more}${length === "chunked" ? "Transfer-Encoding: chunked" : `Content-Length: ${length}`}\r\n\r\n`;
-
-test("hostile posts: a clear status, bounded memory, and the watch goes on", async () => {
-  await using scene = await openScene();
-  const { port, url } = scene;
-  const post = async (body: string | Uint8Array, headers: Record<string, string> = {}): Promise<number> => {
-    const response = await fetch(url, { method: "POST", headers: { ...JSON_TYPE, ...headers }, body });
-    await response.arrayBuffer();
-    return response.status;
-  };
-  await scene.meanwhile(() => Bun.sleep(2_000));
-  const calm = scene.percentile(0.99);
-
-  const megabyte = Buffer.alloc(1024 * 1024, 0x61);
-  const chunk = Buffer.concat([Buffer.from("100000\r\n"), megabyte, Buffer.from("\r\n")]);
-  const bomb = gzipSync(Buffer.alloc(100_000_000, 0x20));
-  const deep = `${"[".repeat(1_000_000)}${"]".repeat(1_000_000)}`;
-  const answers: Record<string, unknown> = {};
-  await scene.meanwhile(async () => {
-    answers.declared = await raw(port, [head(100_000_000), ...Array.from({ length: 100 }, () => megabyte)]);
-    answers.chunked = await raw(port, [head("chunked"), ...Array.from({ length: 100 }, () => chunk)]);
-    answers.bomb = await post(bomb, { "content-encoding": "gzip" });
-    answers.deep = await post(deep);
-    answers.utf8 = await post(new Uint8Array([0x7b, 0x22, 0xc3, 0x28, 0x22, 0x7d]));
-    // Slow ones stand by while 1,000 post at once.
-    const slow = Array.from({ length: 100 }, () => raw(port, [head(1_000_000), ..."{".repeat(20)], 100));
-    const statuses = await Promise.all(
-      Array.from({ length: 1_000 }, (_, n) => post(JSON.stringify(core(n, { message: `posted ${n}` })))),
-    );
-    answers.parallel = [...new Set(statuses)];
-    answers.slow = [...new Set(await Promise.all(slow))].sort();
-    const large = JSON.stringify(Array.from({ length: 4_000 }, (_, n) => core(n)));
-    answers.large = [...new Set(await Promise.all(Array.from({ length: 100 }, () => post(large))))].sort();
-  });
-  const attacked = scene.percentile(0.99);
-  process.stderr.write(
-    `watch p99 ${calm.toFixed(1)} ms alone, ${attacked.toFixed(1)} ms under attack; RSS ${scene.peak().toFixed(1)} MB at most\n`,
-  );
-  expect(answers).toEqual({
-    declared: "413",
-    chunked: "413",
-    bomb: 413,
-    deep: 400,
-    utf8: 400,
-    parallel: [200],
-    // Those beyond what may be held at once are told to come again.
-    large: [200, 429],
-    slow: ["408", "429"],
-  });
-  expect(
-    Array.from({ length: 1_000 }, (_, n) => `posted ${n}`).filter((message) => !scene.arrived.has(message)),
-  ).toEqual([]);
-  expect(scene.peak()).toBeLessThan(MAX_RSS_MB);
-}, 120_000);
+test.each(Object.entries(ANSWERS).filter(([kind]) => BUSY.has(kind)))(
+  "%s: all are taken, memory is bounded, and no turn of the loop is long",
+  async (kind, statuses) => {
+    const folder = await mkdtemp(join(tmpdir(), "petrel-stalls-"));
+    try {
+      let longest = Number.POSITIVE_INFINITY;
+      for (let attempt = 0; attempt < TRIES && longest > HELD_MS; attempt++) {
+        const file = join(folder, String(attempt));
+        const probe = `--preload ${join(import.meta.dir, "stall-probe.js")}`;
+        const scene = await openScene({ BUN_OPTIONS: probe, STALL_PROBE: file });
+        let begun = 0;
+        try {
+          // Until it is warm.
+          await scene.attacked("none", 1);
+          begun = Date.now();
+          const hit = await scene.attacked(kind, SECONDS);
+          console.log(`${kind}: ${told(hit)}`);
+          expect(Object.keys(hit.statuses).sort()).toEqual([...statuses]);
+          expect(hit.missing).toBe(0);
+          expect(hit.peak).toBeLessThan(MAX_RSS_MB);
+          const posted = Object.values(hit.statuses).reduce((sum, count) => sum + count, 0);
+          expect(await scene.delivered("posted")).toBe(posted);
+        } finally {
+          await scene[Symbol.asyncDispose]();
+        }
+        const [head = "", ...stalls] = (await Bun.file(file).text()).trim().split("\n");
+        // That the probe ran at all, and as often as it should have.
+        expect(Number(head)).toBeGreaterThan(100);
+        const held = stalls
+          .map((line) => line.split(" ").map(Number))
+          .flatMap(([at = 0, ms = 0]) => (at > begun ? [ms] : []));
+        console.log(
+          `event loop held for, in CPU ms: ${held
+            .sort((a, b) => b - a)
+            .slice(0, 5)
+            .join(", ")}`,
+        );
+        longest = Math.min(longest, held[0] ?? 0);
+      }
+      expect(longest).toBeLessThanOrEqual(HELD_MS);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  },
+  120_000,
+);

@@ -35,6 +35,7 @@ function openDoor(
         waiting.push(posted);
         return { event: normalisePosted(posted.input, posted.id, {}), bytes: new Uint8Array() };
       },
+      fits: () => true,
       post() {
         const events = waiting.splice(0);
         taken.push(events);
@@ -323,6 +324,12 @@ const NOES: readonly No[] = [
     headers: { ...JSON_TYPE, "content-encoding": "gzip" },
     body: bomb,
     problem: { status: 413, detail: /larger than the 65536 bytes/ },
+  },
+  {
+    name: "a gzip bomb that says it is none",
+    headers: { ...JSON_TYPE, "content-encoding": "gzip" },
+    body: Buffer.concat([bomb.subarray(0, -4), new Uint8Array([232, 3, 0, 0])]),
+    problem: { status: 400, detail: "the body unpacks to more than the 1000 bytes that its end tells" },
   },
   {
     name: "a large body",
