@@ -87,9 +87,10 @@ export default defineSink({
           .join("\n"),
       }),
       deliver: (batch, signal) =>
-        deliverEntries(batch.flatMap(entries), { ...EVENTHUBS_LIMITS, inOrder: true }, (part) =>
-          hub.send(part, signal),
-        ),
+        deliverEntries(batch.flatMap(entries), { ...EVENTHUBS_LIMITS, inOrder: true }, (part) => {
+          for (const { bytes } of part) context.sent(bytes);
+          return hub.send(part, signal);
+        }),
       check: (signal) => hub.check(signal),
       async [Symbol.asyncDispose]() {
         hub.close();

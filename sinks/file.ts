@@ -40,7 +40,11 @@ export default defineSink({
     const doing = `the write to ${path}`;
     return {
       render: (batch) => ({ body: batch.map((event) => `${payload(event)}\n`).join("") }),
-      deliver: (batch, signal) => file.write(lines(batch), signal, doing),
+      deliver(batch, signal) {
+        const bytes = lines(batch);
+        context.sent(bytes.length);
+        return file.write(bytes, signal, doing);
+      },
       check: async () => file.open(doing),
       async [Symbol.asyncDispose]() {
         file.close();

@@ -122,7 +122,11 @@ export default defineSink({
       },
       async deliver(batch, signal) {
         const all = batch.flatMap((event, index) => messages(event).map((message) => entry(event, index, message)));
-        await deliverEntries(all, limits, (entries) => kafka.send(entries, signal));
+        await deliverEntries(all, limits, (entries) => {
+          // What compression leaves of it, only the client knows.
+          for (const { bytes } of entries) context.sent(bytes);
+          return kafka.send(entries, signal);
+        });
       },
       check: (signal) => kafka.check(signal),
       async [Symbol.asyncDispose]() {

@@ -27,7 +27,11 @@ export default defineSink({
     const doing = `the write to ${path}`;
     return {
       render: (batch) => ({ body: batch.map((event) => `${payload(event)}\n`).join("") }),
-      deliver: (batch, signal) => pipe.write(lines(batch), signal, doing),
+      deliver(batch, signal) {
+        const bytes = lines(batch);
+        context.sent(bytes.length);
+        return pipe.write(bytes, signal, doing);
+      },
       check: async () => pipe.open(doing),
       async [Symbol.asyncDispose]() {
         pipe.close();

@@ -8,6 +8,8 @@ import { redisConnection } from "../src/wire/redis.ts";
 import { tlsReader } from "../src/wire/tls.ts";
 
 const PORT = 6379;
+/** `$100`, and two ends of lines. @see https://redis.io/docs/latest/develop/reference/protocol-spec/#bulk-strings */
+const WORD_BYTES = 8;
 
 export default defineSink({
   name: "redis",
@@ -74,7 +76,9 @@ export default defineSink({
     return {
       render: (batch) => ({ body: batch.map(payload).join("\n"), headers: { Command: command(batch[0])[0] ?? "" } }),
       async deliver(batch, signal) {
-        const errors = await redis.run(commands(batch), signal, doing);
+        const all = commands(batch);
+        for (const words of all) for (const word of words) context.sent(WORD_BYTES + Buffer.byteLength(word));
+        const errors = await redis.run(all, signal, doing);
         const refused: Refusal[] = [];
         // A list that could not be cut holds the events all the same.
         for (const [index, error] of errors.slice(0, batch.length).entries())

@@ -25,7 +25,9 @@ export default defineSink({
       render: (batch) => ({ body: batch.map((event) => `${payload(event)}\n`).join("") }),
       async deliver(batch, signal) {
         output ??= lineOutput(nonBlocking(STDOUT));
-        await output.write(lines(batch), signal, "the write to standard output");
+        const bytes = lines(batch);
+        context.sent(bytes.length);
+        await output.write(bytes, signal, "the write to standard output");
       },
       async [Symbol.asyncDispose]() {
         output?.close();

@@ -93,7 +93,7 @@ export default defineSink({
         context.log.warn("certificates are not verified: tls.insecureSkipVerify is set");
       const port = tls ? PORTS.tls : PORTS.plain;
       const to = network === "unix" ? { unix: address } : parseAddress(address, "syslog.address", port);
-      const output = streamOutput({ to, tls });
+      const output = streamOutput({ to, tls, sent: context.sent });
       return {
         render,
         deliver: (batch, signal) => output.write(Buffer.from(render(batch).body), signal, doing),
@@ -106,8 +106,8 @@ export default defineSink({
     let output: DatagramOutput;
     if (local) {
       const { unixDatagramOutput } = await import("../src/wire/unix-datagram.ts");
-      output = unixDatagramOutput(address);
-    } else output = udpOutput(parseAddress(address, "syslog.address", PORTS.plain));
+      output = unixDatagramOutput(address, context.sent);
+    } else output = udpOutput(parseAddress(address, "syslog.address", PORTS.plain), context.sent);
     return {
       render,
       deliver: (batch, signal) =>

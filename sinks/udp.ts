@@ -19,7 +19,7 @@ export default defineSink({
   updates: "all",
   create({ host, layout, deDot }, context) {
     const payload = context.payload({ layout, deDot });
-    const output = udpOutput(parseAddress(host, "udp.host"));
+    const output = udpOutput(parseAddress(host, "udp.host"), context.sent);
     const doing = `the datagram to ${host}`;
     return {
       render: (batch) => ({ body: batch.map((event) => `${payload(event)}\n`).join("") }),

@@ -95,6 +95,11 @@ export interface SinkContext {
   readonly store: Store;
   /** Throws ConfigError for a name that is none, or that something else has. */
   series(options: SeriesOptions): Series;
+  /**
+   * Tells how many bytes go out, which `rateLimit.bytesPerSecond` is about; at each attempt, when it begins. The clients of
+   * wire/sink-http.ts tell by themselves. Nothing leaves a sink that never tells.
+   */
+  sent(bytes: number): void;
   /** `compat: exporter`: reproduce the predecessor's wire shape. */
   readonly compat: boolean;
   secret(value: SecretInput): Secret;

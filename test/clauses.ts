@@ -40,6 +40,7 @@ export const RUNTIME_CLAUSES = [
   "an event too large",
   "partial failure",
   "restarted",
+  "bytes counted",
 ] as const;
 
 export const CLAUSES = [...SINK_CLAUSES, ...TLS_CLAUSES, ...RUNTIME_CLAUSES] as const;

@@ -55,6 +55,7 @@ async function running({ definition, config }: Subject) {
     refused: () => value("petrel_events_dropped_total", 'reason="refused"'),
     dropped: () => value("petrel_events_dropped_total"),
     failed: () => value("petrel_events_failed_total"),
+    sent: () => value("petrel_sent_bytes_total"),
     /** Events by their marks, each about an object of its own unless told otherwise. */
     put(marks: readonly string[], more: { readonly message?: string; readonly object?: string } = {}) {
       for (const mark of marks) {
@@ -200,5 +201,20 @@ export const runtimeClauses: Clauses<(typeof RUNTIME_CLAUSES)[number]> = {
     const came = marksIn(await to.received(9));
     expect(came).toEqual([...marked("a", 3), ...marked("b", 3), ...marked("c", 3)]);
     expect(it.dropped()).toBe(0);
+  },
+
+  async "bytes counted"(subject) {
+    const { to } = subject;
+    await using it = await running(subject);
+    it.put(marked("a", 3));
+    await settled(
+      () => it.delivered() >= 3,
+      () => `${it.delivered()} of 3`,
+    );
+    const texts = await to.received(3);
+    const bytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+    // Whole requests, and no attempt twice: heads have 3 kB at most, sessions and tokens of clouds included.
+    expect(it.sent()).toBeGreaterThanOrEqual(bytes);
+    expect(it.sent()).toBeLessThan(3 * bytes + 3 * 3_000);
   },
 };

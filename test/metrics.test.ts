@@ -172,6 +172,7 @@ describe("Petrel's own", () => {
       "petrel_events_retried_total counter",
       "petrel_events_dropped_total counter",
       "petrel_delivery_latency_seconds histogram",
+      "petrel_sent_bytes_total counter",
       "petrel_watch_errors_total counter",
       "petrel_watch_reconnects_total counter",
       "petrel_watch_unordered_events_total counter",
@@ -205,5 +206,14 @@ describe("Petrel's own", () => {
       "eventexporter_kube_api_read_cache_misses 8",
     ]);
     expect(lines.some((line) => line.startsWith("eventexporter_petrel"))).toBe(false);
+  });
+
+  test("what a reload makes anew counts on, and once", () => {
+    const { receiver, watch, exporter } = createMeters(createMetrics());
+    for (let made = 0; made < 2; made++) {
+      receiver("dump", "stdout").failed.network.value++;
+      watch("a").errors.value++;
+    }
+    expect([exporter.send_event_errors(), exporter.watch_errors()]).toEqual([2, 2]);
   });
 });

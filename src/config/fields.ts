@@ -53,7 +53,7 @@ function converted(
       if (value !== undefined) return value;
       context.addIssue({
         code: "custom",
-        message: `${JSON.stringify(input)} is not a ${kind}; write it like ${example}`,
+        message: `${JSON.stringify(input)} is not a ${kind === "bytes" ? "number of bytes" : kind}; write it like ${example}`,
       });
       return z.NEVER;
     })

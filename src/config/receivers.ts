@@ -253,7 +253,9 @@ function assemble(
     ...(concurrency !== undefined && { concurrency }),
     timeoutMs: timeout,
     retry: { minMs: retry.min, maxMs: retry.max },
-    ...(rateLimit !== undefined && { rateLimit }),
+    ...(rateLimit !== undefined && {
+      rateLimit: typeof rateLimit === "number" ? { eventsPerSecond: rateLimit } : rateLimit,
+    }),
     ...(maxAge !== undefined && { maxAgeMs: maxAge }),
     ...(updates !== undefined && { updates: typeof updates === "string" ? updates : { everyMs: updates.every } }),
     ...gatesOf(keys),

@@ -122,7 +122,7 @@ function explain(
       return { code: "wrong-type", message: `${name} must be ${wanted}, not ${seen}`, ...placeholderHint(node) };
     }
     case "invalid_union":
-      return { ...unionRefusal(issue, name, node, seen), ...placeholderHint(node) };
+      return { ...unionRefusal(issue, name, node, hidden), ...placeholderHint(node) };
     case "invalid_value": {
       const values = issue.values.map(String);
       const near = node?.kind === "scalar" ? nearest(node.text, values) : undefined;
@@ -182,13 +182,23 @@ function placeholderHint(node: Node | undefined): { hint?: string } {
     : {};
 }
 
-/** Of several forms none fits: names the values of the form that is a choice, else says that of a secret. */
+/**
+ * Of several forms none fits: says what is wrong in a map that is nearly one, else names the values of the form that is a
+ * choice, or that it may be a number, else says that of a secret.
+ */
 function unionRefusal(
   issue: z.core.$ZodIssueInvalidUnion,
   name: string,
   node: Node | undefined,
-  seen: string,
+  hidden: boolean,
 ): { code: string; message: string; hint?: string } {
+  const inner = node?.kind === "map" ? issue.errors.flat().find(({ path }) => path.length > 0) : undefined;
+  if (inner && node?.kind === "map") {
+    const key = String(inner.path[0]);
+    const value = node.entries.find((entry) => entry.key === key)?.value;
+    if (value) return explain(inner, `\`${key}\` of ${name}`, value, hidden);
+  }
+  const seen = describe(node, hidden);
   for (const [first] of issue.errors) {
     if (first?.code !== "invalid_value") continue;
     const values = first.values.map(String);
@@ -199,5 +209,7 @@ function unionRefusal(
       ...(near !== undefined && { hint: `did you mean \`${near}\`?` }),
     };
   }
+  if (issue.errors.some(([first]) => first?.code === "invalid_type" && first.expected === "number"))
+    return { code: "wrong-type", message: `${name} must be a number or a map, not ${seen}` };
   return { code: "wrong-type", message: `${name} must be text, { env: NAME } or { file: PATH }, not ${seen}` };
 }

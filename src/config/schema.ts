@@ -135,7 +135,23 @@ export const receiverSchema = z.strictObject({
     })
     .prefault({})
     .describe("Waits between attempts. Petrel goes on trying for as long as the buffer holds the event."),
-  rateLimit: z.number().positive().optional().describe("Events per second at most."),
+  rateLimit: z
+    .union([
+      z.number().positive(),
+      z.strictObject({
+        eventsPerSecond: z.number().positive().optional().describe("Events per second at most."),
+        bytesPerSecond: fields
+          .bytes()
+          .optional()
+          .describe("Bytes per second on the wire at most, after compression and before TLS.")
+          .meta({ examples: ["64KiB"] }),
+      }),
+    ])
+    .optional()
+    .describe(
+      "Events per second at most, or `{ eventsPerSecond: 50, bytesPerSecond: 64KiB }`. After a pause a second's worth goes out at once. A delivery of more bytes than that goes as well, and the next one waits until it is made up for; `batch.bytes` is a second's worth by default.",
+    )
+    .meta({ examples: [50] }),
   maxAge: fields.duration().optional().describe("Drop events that are older than this when their turn comes."),
   updates: z
     .union([z.enum(["all", "first", "latest", "countDoubles"]), z.strictObject({ every: fields.duration() })])

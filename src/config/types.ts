@@ -69,8 +69,8 @@ export interface ReceiverConfig extends GateConfig {
   readonly concurrency?: number;
   readonly timeoutMs: number;
   readonly retry: RetryConfig;
-  /** Events per second at most. */
-  readonly rateLimit?: number;
+  /** At most, on average over more than a second. */
+  readonly rateLimit?: { readonly eventsPerSecond?: number | undefined; readonly bytesPerSecond?: number | undefined };
   /** Events older than this when their turn comes are dropped (`stale`). */
   readonly maxAgeMs?: number;
   readonly updates?: Updates;

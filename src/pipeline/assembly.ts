@@ -94,6 +94,7 @@ export function createAssembly(options: PipelineOptions, host: AssemblyHost): As
       env: options.env,
       store: host.stores.of(settings.name),
       metrics: options.metrics,
+      sent: meters.sent(settings.name, settings.sink),
     });
     return await definition.create(settings.config as never, context);
   }

@@ -34,6 +34,8 @@ export interface SinkContextOptions {
   readonly store?: Store | undefined;
   /** Where its series are shown. Default: nowhere. */
   readonly metrics?: Metrics | undefined;
+  /** Counts the bytes that it sends. Default: nobody does. */
+  readonly sent?: { value: number } | undefined;
   /** Milliseconds that only grow. Default: `performance.now`. */
   readonly now?: () => number;
   /** Milliseconds since 1970. Default: `Date.now`. */
@@ -163,6 +165,9 @@ export function createSinkContext(options: SinkContextOptions): SinkContext {
       } catch (error) {
         throw new ConfigError(error instanceof Error ? error.message : String(error));
       }
+    },
+    sent(bytes) {
+      if (options.sent) options.sent.value += bytes;
     },
     compat,
     secret: (value) => openSecret(value, options),

@@ -58,8 +58,15 @@ export function createMeters(metrics: Metrics): Meters {
       by: "api",
     }),
   };
-  const failures: Cell[] = [];
-  const watchErrors: Cell[] = [];
+  // A reload asks for the same ones again.
+  const failures = new Set<Cell>();
+  const watchErrors = new Set<Cell>();
+  const sent = (receiver: string, sink: string): Cell =>
+    metrics.counter(
+      "petrel_sent_bytes_total",
+      "Bytes sent to the destination: whole requests, after compression and before TLS.",
+      { receiver, sink },
+    );
 
   return {
     received,
@@ -73,6 +80,7 @@ export function createMeters(metrics: Metrics): Meters {
     ),
     unwritten: metrics.counter("petrel_dead_letters_unwritten_total", "Dead letters that did not get into their file."),
     lookups,
+    sent,
 
     receiver(receiver, sink) {
       const labels = { receiver, sink };
@@ -86,7 +94,7 @@ export function createMeters(metrics: Metrics): Meters {
           },
         ),
       );
-      failures.push(...Object.values(failed));
+      for (const cell of Object.values(failed)) failures.add(cell);
       const up = metrics.gauge(
         "petrel_receiver_up",
         "1 while the destination takes events, 0 while it refuses.",
@@ -120,13 +128,14 @@ export function createMeters(metrics: Metrics): Meters {
           LATENCY_BUCKETS,
           labels,
         ),
+        sent: sent(receiver, sink),
         up,
       };
     },
 
     watch(watch) {
       const errors = metrics.counter("petrel_watch_errors_total", "Errors of watches and lists.", { watch });
-      watchErrors.push(errors);
+      watchErrors.add(errors);
       return {
         errors,
         reconnects: of(RECONNECT_REASONS, (reason) =>
@@ -152,8 +161,10 @@ export function createMeters(metrics: Metrics): Meters {
   };
 }
 
-function sum(cells: readonly Cell[]): number {
-  return cells.reduce((total, { value }) => total + value, 0);
+function sum(cells: Iterable<Cell>): number {
+  let total = 0;
+  for (const { value } of cells) total += value;
+  return total;
 }
 
 /** Gauges over a pipeline: what is held. */

@@ -22,6 +22,8 @@ export interface PipelineMeters extends DeadLetterMeters {
   /** Events that no rule sent anywhere. */
   readonly unmatched: Cell;
   receiver(name: string, sink: string): ReceiverMeters;
+  /** The receiver's {@link ReceiverMeters.sent}, before there is a receiver. */
+  sent(receiver: string, sink: string): Cell;
 }
 
 export interface PipelineOptions {

@@ -25,3 +25,20 @@ export function createRate(perSecond: number, start: number): Rate {
     },
   };
 }
+
+/** The same of what somebody else counts, after the fact: what is spent at once is so much, however much it is. */
+export function createCountedRate(
+  perSecond: number,
+  counter: { readonly value: number },
+  start: number,
+): Pick<Rate, "wait"> {
+  const rate = createRate(perSecond, start);
+  let counted = counter.value;
+  return {
+    wait(now) {
+      rate.spend(counter.value - counted);
+      counted = counter.value;
+      return rate.wait(now);
+    },
+  };
+}

@@ -25,6 +25,8 @@ export interface ReceiverMeters {
   readonly dropped: Readonly<Record<DropReason, Cell>>;
   /** Seconds from the last byte read to the destination's answer. */
   readonly latency: Histogram;
+  /** Bytes that went out, counted by the sink. */
+  readonly sent: Cell;
   /** 1 while the destination takes events, 0 while the circuit is open. */
   readonly up: Cell;
 }
@@ -39,8 +41,10 @@ export interface ReceiverSettings {
   readonly partial: boolean;
   readonly timeoutMs: number;
   readonly retry: { readonly minMs: number; readonly maxMs: number };
-  /** Events per second at most; 0: no limit. */
-  readonly rateLimit: number;
+  /** At most; 0: no limit. */
+  readonly eventsPerSecond: number;
+  /** At most, as {@link ReceiverMeters.sent} counts them; 0: no limit. */
+  readonly bytesPerSecond: number;
   /** Events that waited longer are dropped as stale; 0: never. */
   readonly maxAgeMs: number;
   /** Asked once per entry, in order, when the cursor passes it: why this receiver is spared it. Absent: it never is. */

@@ -12,7 +12,7 @@ import { createCursor, type Progress } from "./cursor.ts";
 import { type Group, sizeOf } from "./group.ts";
 import { createLanes, GRACE_MS } from "./lanes.ts";
 import { createOutcomes, stopping } from "./outcomes.ts";
-import { createRate } from "./rate.ts";
+import { createCountedRate, createRate } from "./rate.ts";
 import type { ReceiverHost, ReceiverSettings } from "./receiver-host.ts";
 
 export interface ReceiverStatus {
@@ -80,7 +80,8 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
   const { batch: limits, concurrency } = settings;
   const lanes = createLanes({ sink, concurrency, timeoutMs: settings.timeoutMs, settled });
   const circuit = createCircuit({ ...settings.retry, random: host.random });
-  const rate = createRate(settings.rateLimit, host.now());
+  const rate = createRate(settings.eventsPerSecond, host.now());
+  const bandwidth = createCountedRate(settings.bytesPerSecond, meters.sent, host.now());
   const cursor = createCursor(settings, host, { rate, underWay: lanes.group, wakeAt, wake }, start);
   const outcomes = createOutcomes(settings, host, { cursor, circuit, rate, wakeAt });
 
@@ -134,6 +135,11 @@ export function createReceiver(settings: ReceiverSettings, sink: Sink, host: Rec
       if (isTurnOver()) {
         awake = true;
         setImmediate(pump);
+        break;
+      }
+      const rest = bandwidth.wait(now);
+      if (rest > 0) {
+        wakeAt(now + rest);
         break;
       }
       const group = next(now);

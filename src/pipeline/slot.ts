@@ -38,7 +38,7 @@ export interface Slot {
   readonly before: Map<number, Position>;
 }
 
-const DEFAULT_BATCH_BYTES = 4 * 1024 * 1024;
+const MAX_BATCH_BYTES = 4 * 1024 * 1024;
 
 /** The config's wishes, within what the destination takes. */
 export function receiverSettings(
@@ -48,19 +48,22 @@ export function receiverSettings(
 ): ReceiverSettings {
   const { mode } = formOf(config, definition);
   const limits = definition.limits?.(config.config as never, compat, mode) ?? definition.batch;
-  const { batch } = config;
+  const { batch, rateLimit: { eventsPerSecond = 0, bytesPerSecond = 0 } = {} } = config;
+  const mostBytes = limits.bytes ?? MAX_BATCH_BYTES;
   return {
     name: config.name,
     batch: {
       count: Math.min(batch?.count ?? limits.count, limits.count),
-      bytes: Math.min(batch?.bytes ?? limits.bytes ?? DEFAULT_BATCH_BYTES, limits.bytes ?? DEFAULT_BATCH_BYTES),
+      // A thin link is not to be filled for longer than a second at a time.
+      bytes: Math.min(batch?.bytes ?? (bytesPerSecond || mostBytes), mostBytes),
       lingerMs: batch?.lingerMs ?? limits.lingerMs ?? 0,
     },
     concurrency: config.concurrency ?? definition.concurrency ?? 1,
     partial: definition.partial ?? false,
     timeoutMs: config.timeoutMs,
     retry: config.retry,
-    rateLimit: config.rateLimit ?? 0,
+    eventsPerSecond,
+    bytesPerSecond,
     maxAgeMs: config.maxAgeMs ?? 0,
   };
 }

@@ -60,7 +60,7 @@ export interface EventGridTopic extends Disposable {
 /** Throws ConfigError for settings that cannot be. */
 export function openEventGrid(
   settings: EventGridSettings,
-  context: Pick<SinkContext, "secret" | "log">,
+  context: Pick<SinkContext, "secret" | "log" | "sent">,
 ): EventGridTopic {
   const { endpoint, topic, schema } = settings;
   if (topic !== undefined && schema !== "cloudevents")

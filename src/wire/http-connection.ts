@@ -38,6 +38,7 @@ class Waiting implements Listener {
     request: WireRequest,
     resolve: (reader: ResponseReader) => void,
     reject: (error: DeliveryError | Stale) => void,
+    sent: (bytes: number) => void,
   ) {
     this.#reader = new ResponseReader(request.method);
     this.#socket = socket;
@@ -46,7 +47,9 @@ class Waiting implements Listener {
     this.#reject = reject;
     socket.obey(request.signal);
     socket.listener = this;
-    socket.write(requestBytes(request));
+    const bytes = requestBytes(request);
+    sent(bytes.length);
+    socket.write(bytes);
   }
 
   aborted(signal: AbortSignal): void {
@@ -89,9 +92,13 @@ class Waiting implements Listener {
 }
 
 /** One request at a time. Settles when the answer is whole, or the connection is lost. */
-function exchangeOver(socket: HttpSocket, request: WireRequest): Promise<ResponseReader> {
+function exchangeOver(
+  socket: HttpSocket,
+  request: WireRequest,
+  sent: (bytes: number) => void,
+): Promise<ResponseReader> {
   return new Promise((resolve, reject) => {
-    new Waiting(socket, request, resolve, reject);
+    new Waiting(socket, request, resolve, reject, sent);
   });
 }
 
@@ -136,6 +143,8 @@ async function unpacked(reader: ResponseReader, coding: string, doing: string): 
 
 export interface ConnectionOptions {
   readonly tls: (() => TlsMaterial) | undefined;
+  /** Told of each request that goes out. */
+  readonly sent: (bytes: number) => void;
   /** Milliseconds that only grow. */
   readonly now: () => number;
 }
@@ -152,7 +161,7 @@ function sockets(): Promise<void> {
   return new Promise((resolve) => void setImmediate(() => setImmediate(resolve)));
 }
 
-export function connectionExchange({ tls, now }: ConnectionOptions): Connections {
+export function connectionExchange({ tls, sent, now }: ConnectionOptions): Connections {
   const pool = createPool(now);
   const materialFor = (url: URL) => (url.protocol === "https:" ? (tls?.() ?? SYSTEM_TLS) : undefined);
 
@@ -188,7 +197,7 @@ export function connectionExchange({ tls, now }: ConnectionOptions): Connections
     socket ??= await fresh(request, material);
     let reader: ResponseReader;
     try {
-      reader = await exchangeOver(socket, request);
+      reader = await exchangeOver(socket, request, sent);
     } catch (error) {
       if (!(error instanceof Stale)) throw error;
       pool.drop(url.origin);
@@ -197,7 +206,7 @@ export function connectionExchange({ tls, now }: ConnectionOptions): Connections
         throw new DeliveryError("network", `${doing} lost a connection that was kept, before an answer`);
       }
       socket = await fresh(request, material);
-      reader = await exchangeOver(socket, request);
+      reader = await exchangeOver(socket, request, sent);
     }
     pool.release(socket);
     const text = textOf(reader, doing);

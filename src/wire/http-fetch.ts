@@ -8,7 +8,12 @@ import type { TlsMaterial } from "./tls.ts";
 export interface FetchOptions {
   readonly tls: (() => TlsMaterial) | undefined;
   readonly proxy: (() => string) | undefined;
+  /** Told of each request that goes out; of its head, about. */
+  readonly sent: (bytes: number) => void;
 }
+
+/** `: ` and the end of the line. */
+const HEADER_BYTES = 4;
 
 export function fetchExchange(options: FetchOptions): Exchange {
   return async ({ method, url, headers, body, signal, doing }) => {
@@ -16,6 +21,9 @@ export function fetchExchange(options: FetchOptions): Exchange {
     // fetch wants one byte a character; these are the bytes of the UTF-8 text.
     for (const [name, value] of headers) sent.append(name, Buffer.from(value).toString("latin1"));
     const target = new URL(url);
+    let bytes = method.length + url.href.length + 2 * HEADER_BYTES + (body === undefined ? 0 : Buffer.byteLength(body));
+    for (const [name, value] of headers) bytes += name.length + value.length + HEADER_BYTES;
+    options.sent(bytes);
     target.username = "";
     target.password = "";
     try {

@@ -57,6 +57,8 @@ export interface HttpOptions {
   readonly proxy?: (() => string) | undefined;
   /** Through no proxy, whatever the environment names: for addresses that only this machine has. Default false. */
   readonly direct?: boolean;
+  /** Told how many bytes each request has, its head included. Default: nobody is. */
+  readonly sent?: ((bytes: number) => void) | undefined;
 }
 
 /** One exchange, without any judgement of the answer. Rejects with DeliveryError. */
@@ -88,8 +90,9 @@ const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 /** Throws ConfigError for TLS settings that cannot be. Nothing is opened before the first request. */
 export function createHttp(options: HttpOptions = {}): Http {
   const tls = options.tls && tlsReader(options.tls);
-  const direct = connectionExchange({ tls, now: () => performance.now() });
-  const proxied = fetchExchange({ tls, proxy: options.proxy });
+  const { sent = () => {} } = options;
+  const direct = connectionExchange({ tls, sent, now: () => performance.now() });
+  const proxied = fetchExchange({ tls, sent, proxy: options.proxy });
   const proxyOfEnvironment = options.direct ? () => false : proxiesOfEnvironment();
   const throughProxy = (url: URL) => options.proxy !== undefined || proxyOfEnvironment(url);
   const exchange: Exchange = (request) => (throughProxy(request.url) ? proxied(request) : direct.exchange(request));

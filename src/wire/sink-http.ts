@@ -10,10 +10,13 @@ export interface ConnectionSettings {
 }
 
 /** The client of one receiver. Throws ConfigError for TLS settings that cannot be. */
-export function openHttp({ tls, proxy }: ConnectionSettings, context: Pick<SinkContext, "log" | "secret">): Http {
+export function openHttp(
+  { tls, proxy }: ConnectionSettings,
+  context: Pick<SinkContext, "log" | "secret" | "sent">,
+): Http {
   if (tls?.insecureSkipVerify) context.log.warn("certificates are not verified: tls.insecureSkipVerify is set");
   const through = proxy === undefined ? undefined : context.secret(proxy);
-  return createHttp({ tls, proxy: through && (() => through.reveal()) });
+  return createHttp({ tls, proxy: through && (() => through.reveal()), sent: context.sent });
 }
 
 export interface Credentials {

@@ -19,6 +19,8 @@ export interface StreamOutput {
 export interface StreamOptions {
   readonly to: Address | { readonly unix: string };
   readonly tls?: (() => TlsMaterial) | undefined;
+  /** Told how many bytes each write has. */
+  readonly sent: (bytes: number) => void;
 }
 
 interface Waiting {
@@ -36,7 +38,7 @@ interface State {
 
 const CLOSED = new Error("closed");
 /** Opens when first needed, and again after the connection was lost. One write at a time. */
-export function streamOutput({ to, tls }: StreamOptions): StreamOutput {
+export function streamOutput({ to, tls, sent }: StreamOptions): StreamOutput {
   let socket: Socket<State> | undefined;
   let state: State | undefined;
 
@@ -85,6 +87,7 @@ export function streamOutput({ to, tls }: StreamOptions): StreamOutput {
     },
     async write(bytes, signal, doing) {
       const through = await open(signal, doing);
+      sent(bytes.length);
       try {
         let at = Math.max(0, through.write(bytes));
         while (at < bytes.length) {

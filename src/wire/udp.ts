@@ -66,8 +66,12 @@ export async function sendDatagrams(
   if (first) throw new DeliveryError(first.reason, first.message, { refused });
 }
 
-/** Opens when first needed. `now` gives milliseconds that only grow. */
-export function udpOutput(address: Address, now: () => number = () => performance.now()): DatagramOutput {
+/** Opens when first needed. `sent` is told how many bytes each datagram has; `now` gives milliseconds that only grow. */
+export function udpOutput(
+  address: Address,
+  sent: (bytes: number) => void,
+  now: () => number = () => performance.now(),
+): DatagramOutput {
   let socket: udp.ConnectedSocket<"buffer"> | undefined;
   let remote = "";
   let lookedUpAt = 0;
@@ -121,7 +125,12 @@ export function udpOutput(address: Address, now: () => number = () => performanc
         report = undefined;
         return code;
       };
-      await sendDatagrams(datagrams, (datagram) => through.send(datagram), reported, signal, doing);
+      const sendNow = (datagram: Buffer): boolean => {
+        const taken = through.send(datagram);
+        if (taken) sent(datagram.length);
+        return taken;
+      };
+      await sendDatagrams(datagrams, sendNow, reported, signal, doing);
     },
     close,
   };

@@ -37,9 +37,9 @@ const SYMBOLS = {
 
 /**
  * Opens when first needed, and again after an error. A path that begins with a zero is a name in the abstract namespace.
- * Throws what `dlopen` throws.
+ * `sent` is told how many bytes each datagram has; default: nobody is. Throws what `dlopen` throws.
  */
-export function unixDatagramOutput(path: string): DatagramOutput {
+export function unixDatagramOutput(path: string, sent: (bytes: number) => void = () => {}): DatagramOutput {
   const c = openLibc(SYMBOLS);
   let fd = -1;
 
@@ -72,7 +72,10 @@ export function unixDatagramOutput(path: string): DatagramOutput {
 
   const sendNow = (datagram: Buffer): boolean => {
     if (fd < 0) open();
-    if (c.send(fd, ptr(datagram), datagram.length, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) return true;
+    if (c.send(fd, ptr(datagram), datagram.length, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) {
+      sent(datagram.length);
+      return true;
+    }
     const error = failed();
     const { code } = error as Error & { code: string };
     if (code === "EAGAIN" || code === "ENOBUFS") return false;

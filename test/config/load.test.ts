@@ -107,7 +107,7 @@ receivers:
       concurrency: 2,
       timeoutMs: 5_000,
       retry: { minMs: 500, maxMs: 3_600_000 },
-      rateLimit: 0.5,
+      rateLimit: { eventsPerSecond: 0.5 },
       maxAgeMs: 86_400_000,
       updates: "first",
       at: { line: 14, column: 11 },
@@ -246,6 +246,27 @@ receivers: [{ name: a, retry: 3, timeout: 5s, webhook: { endpoint: http://x, met
     retry: { minMs: 500, maxMs: 60_000 },
     config: { method: "POST", gzip: true },
   });
+});
+
+test.each([
+  ["0.5", { eventsPerSecond: 0.5 }, undefined],
+  ["{ bytesPerSecond: 64KiB }", { bytesPerSecond: 65_536 }, undefined],
+  ["{ eventsPerSecond: 5, bytesPerSecond: 1kB }", { eventsPerSecond: 5, bytesPerSecond: 1_000 }, undefined],
+  ["fast", undefined, '`rateLimit` must be a number or a map, not the text "fast"'],
+  ["[1]", undefined, "`rateLimit` must be a number or a map, not a list"],
+  [
+    "{ bytesPerSecond: fast }",
+    undefined,
+    '`bytesPerSecond` of `rateLimit`: "fast" is not a number of bytes; write it like 16MiB',
+  ],
+  ["{ eventsPerSecond: many }", undefined, '`eventsPerSecond` of `rateLimit` must be a number, not the text "many"'],
+  ["{ eventsPerSecond: 0 }", undefined, "`eventsPerSecond` must be more than 0"],
+])("rateLimit: %s", (text, limit, finding) => {
+  const { config, findings } = parse(
+    `${BASE}receivers: [{ name: a, rateLimit: ${text}, webhook: { endpoint: http://x } }]\n`,
+  );
+  expect(config?.receivers[0]?.rateLimit).toEqual(limit);
+  expect(findings[0]?.message).toBe(finding as string);
 });
 
 test("what a tab hides from the predecessor is hidden", () => {

@@ -30,6 +30,8 @@ interface Attempt {
 }
 
 const logger = createLogger({ level: "disabled", format: "json" });
+/** Of an event, as this sink sends it. */
+const BYTES = 20;
 const REASON_NAMES = Object.keys(REASONS) as Reason[];
 
 function randomSettings(random: Random): ReceiverSettings {
@@ -47,7 +49,8 @@ function randomSettings(random: Random): ReceiverSettings {
       { minMs: 10, maxMs: 500 },
       { minMs: 0, maxMs: 0 },
     ]),
-    rateLimit: random.pick([0, 0, 0, 100]),
+    eventsPerSecond: random.pick([0, 0, 0, 100]),
+    bytesPerSecond: random.pick([0, 0, 0, 2_000]),
     maxAgeMs: random.pick([0, 0, 400]),
   };
 }
@@ -164,8 +167,14 @@ function story(random: Random, time: VirtualTime): void {
     }
   };
 
+  const startedAt = time.now();
   function deliver(batch: readonly Event[], signal: AbortSignal): Promise<void> {
     const attempt = watched(() => begin(batch, signal));
+    // Nothing goes out before what went out is made up for, but for what a second gives at once.
+    const seconds = 1 + (time.now() - startedAt) / 1_000;
+    if (settings.bytesPerSecond > 0)
+      watched(() => expect(meters.sent.value).toBeLessThanOrEqual(seconds * settings.bytesPerSecond));
+    meters.sent.value += BYTES * batch.length;
     const healthy = !sick || !random.chance(sickness);
     const delay = random.pick([0, 0, 5, 30]);
     if (healthy && delay === 0) {
@@ -342,7 +351,8 @@ test.each([
       concurrency: 1,
       partial: false,
       retry: { minMs: 10, maxMs: 20 },
-      rateLimit: 0,
+      eventsPerSecond: 0,
+      bytesPerSecond: 0,
       maxAgeMs: 0,
     };
     const sink = {

@@ -18,7 +18,8 @@ const SETTINGS: ReceiverSettings = {
   partial: false,
   timeoutMs: 500,
   retry: { minMs: 1, maxMs: 4 },
-  rateLimit: 0,
+  eventsPerSecond: 0,
+  bytesPerSecond: 0,
   maxAgeMs: 0,
 };
 
@@ -381,9 +382,9 @@ describe("bounds", () => {
     expect(meters.dropped.stale.value).toBe(2);
   });
 
-  test("rateLimit spreads deliveries", async () => {
+  test("rateLimit spreads events", async () => {
     const begun = performance.now();
-    const { offer, settled, delivered } = aReceiver(() => {}, { rateLimit: 200 });
+    const { offer, settled, delivered } = aReceiver(() => {}, { eventsPerSecond: 200 });
     offer(...Array.from({ length: 220 }, (_, n) => `a${n}`));
     await settled();
     expect(delivered).toHaveLength(220);

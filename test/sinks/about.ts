@@ -23,6 +23,7 @@ export const IN_MEMORY = (() => {
       statuses: "no HTTP",
       "check sends nothing": "no check",
       "an event too large": "memory takes what it is given",
+      "bytes counted": "nothing leaves the process",
     },
   } as const;
 })();
