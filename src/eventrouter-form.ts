@@ -49,15 +49,25 @@ export function glogLine(envelope: string, atMs: number, pid: number): string {
   return `I${day} ${time}.${String(micros % 1_000_000).padStart(6, "0")} ${String(pid).padStart(PROCESS_WIDTH)} glogsink.go:42] ${envelope}`;
 }
 
-/** The envelope's leaves by their path, joined by `_`, in order of their names; labels and annotations are null when there are none. */
-export function flatEnvelope(envelope: string): string {
+/** Below these, keys are the users' own. */
+const MAPS = /_metadata_(?:labels|annotations)$/;
+
+/**
+ * The envelope's leaves by their path, joined by `_`, in order of their names; labels and annotations are null when there
+ * are none. `snake`: `event_involved_object_kind`, which the original's comments promised, where it wrote `event_involvedObject_kind`.
+ */
+export function flatEnvelope(envelope: string, { snake = false } = {}): string {
   const flat = new Map<string, unknown>();
+  const nameOf = (path: string, key: string): string =>
+    snake && !MAPS.test(path) ? key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`) : key;
   const add = (path: string, value: unknown): void => {
     if (typeof value !== "object" || value === null) {
       flat.set(path, value);
       return;
     }
-    for (const [key, inner] of Object.entries(value)) add(path === "" ? key : `${path}_${key}`, inner);
+    for (const [key, inner] of Object.entries(value)) {
+      add(path === "" ? key : `${path}_${nameOf(path, key)}`, inner);
+    }
     if (/^(?:old_)?event_metadata$/.test(path)) {
       for (const key of ["labels", "annotations"]) if (!(key in value)) flat.set(`${path}_${key}`, null);
     }

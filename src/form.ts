@@ -22,12 +22,17 @@ import type { Logger } from "./logger.ts";
 import { deDot } from "./payload.ts";
 import type { SinkDefinition } from "./sink.ts";
 
-export const FORMATS = ["event", "cloudevents", "eventrouter", "rfc5424", "glog", "flatjson", "core"] as const;
+export const FORMATS = [
+  "event",
+  "cloudevents",
+  "eventrouter",
+  "rfc5424",
+  "glog",
+  "flatjson",
+  "flatsnake",
+  "core",
+] as const;
 export type Format = (typeof FORMATS)[number];
-/** Whether it is of the event as it is stored, in whatever dress: nothing in it is looked up, and no layout has a say. */
-export function isAsStored(format: Format | undefined): boolean {
-  return format !== undefined && format !== "event" && format !== "cloudevents";
-}
 export const MODES = ["structured", "binary", "batch"] as const satisfies readonly ContentMode[];
 export const FRIENDLY = ["off", "only", "withRaw", "bridge"] as const;
 export type FriendlyChoice = (typeof FRIENDLY)[number];
@@ -56,6 +61,11 @@ export function formOf(
   }
   const mode = receiver.mode !== undefined && modes.includes(receiver.mode) ? receiver.mode : modes[0];
   return { format, mode, friendly: receiver.friendly ?? "off" };
+}
+
+/** Whether it is of the event as it is stored, in whatever dress: nothing in it is looked up, and no layout has a say. */
+export function isAsStored(format: Format | undefined): boolean {
+  return format !== undefined && format !== "event" && format !== "cloudevents";
 }
 
 export const PLAIN_FORM: Form = { format: "event", mode: undefined, friendly: "off" };
@@ -141,7 +151,9 @@ function textOf(
   if (format === "core") return coreEventJson;
   if (format !== "cloudevents") {
     const envelope = compileEnvelope();
-    return format === "flatjson" ? (event) => flatEnvelope(envelope(event)) : envelope;
+    if (format !== "flatjson" && format !== "flatsnake") return envelope;
+    const snake = format === "flatsnake";
+    return (event) => flatEnvelope(envelope(event), { snake });
   }
   const events = compileCloudEvents(json, schema, options);
   // Of a sink that takes one text per event nobody can have two: the last is the friendly one.

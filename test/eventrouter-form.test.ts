@@ -54,6 +54,29 @@ test("a flat object is the recorded one, byte for byte", () => {
   expect(second && flatEnvelope(envelope(second))).toBe(behind("FLAT("));
 });
 
+test("a flat object in snake_case has the same values in the same number, and labels as they are", () => {
+  const golden = JSON.parse(behind("FLAT(")) as Record<string, unknown>;
+  const envelope = compileEnvelope();
+  const [first, second] = ["ADDED", "UPDATED"].map((begin) => eventOf(behind(begin)));
+  if (first) envelope(first);
+  const snake = JSON.parse(second ? flatEnvelope(envelope(second), { snake: true }) : "{}") as Record<string, unknown>;
+  expect(Object.keys(snake)).toEqual(Object.keys(snake).toSorted());
+  expect(Object.keys(snake).filter((name) => /[A-Z]/.test(name))).toEqual([]);
+  expect(snake).toMatchObject({
+    ...{
+      event_involved_object_field_path: "spec.containers{web}",
+      event_metadata_creation_timestamp: "2026-11-20T10:00:00Z",
+    },
+    ...{ event_metadata_labels: null, old_event_last_timestamp: "2026-11-20T10:00:00Z", event_source_host: "node-1" },
+  });
+  expect(Object.values(snake).map(String).toSorted()).toEqual(Object.values(golden).map(String).toSorted());
+  const labels = '{"event":{"metadata":{"labels":{"a.b/camelCase":"d"},"annotations":{"K":"v"}}}}';
+  expect(JSON.parse(flatEnvelope(labels, { snake: true }))).toEqual({
+    "event_metadata_labels_a.b/camelCase": "d",
+    event_metadata_annotations_K: "v",
+  });
+});
+
 test("the key of `wrap` is inside frames and behind prefixes", () => {
   const event = eventOf(behind("ADDED"));
   const { logger: log } = recordingLogger();

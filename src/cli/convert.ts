@@ -59,7 +59,8 @@ async function recognised(text: string): Promise<Converted> {
   }
   const grid = isObject(value.azure) ? value.azure.eventGrid : undefined;
   if (isObject(grid)) return fromValues(value, grid);
-  return await fromEventrouter(text, Object.keys(value));
+  // The values of its old chart are YAML, and name the sink alone.
+  return await fromEventrouter(JSON.stringify(value), Object.keys(value));
 }
 
 function variablesOf(text: string): Readonly<Record<string, string>> {

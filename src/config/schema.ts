@@ -165,7 +165,7 @@ export const receiverSchema = z.strictObject({
     .enum(FORMATS)
     .default("event")
     .describe(
-      "What an event is sent as: JSON of the `event` as kubernetes-event-exporter writes it (or what the sink's `layout` makes), `cloudevents` (CloudEvents 1.0 whose data that is), or the envelope of `eventrouter` (`verb`, `event`, and `old_event` as far as it is remembered), that in frames of syslog (`rfc5424`), behind glog's prefix (`glog`), or with its leaves side by side (`flatjson`). `core`: the event alone, as core/v1 of Kubernetes has it.",
+      "What an event is sent as: JSON of the `event` as kubernetes-event-exporter writes it (or what the sink's `layout` makes), `cloudevents` (CloudEvents 1.0 whose data that is), or the envelope of `eventrouter` (`verb`, `event`, and `old_event` as far as it is remembered), that in frames of syslog (`rfc5424`), behind glog's prefix (`glog`), or with its leaves side by side (`flatjson`; `flatsnake` with names like `event_involved_object_kind`). `core`: the event alone, as core/v1 of Kubernetes has it.",
     ),
   wrap: z
     .string()

@@ -50,6 +50,15 @@ test("eventrouter's config.json, with a remark on every key that is not carried 
   });
 });
 
+test("the values of eventrouter's old chart", async () => {
+  const { remarks, config } = await convert("sink: stdout\nimage: { tag: v0.2 }\nrbac: { create: true }\n");
+  expect(remarks.slice(-2)).toEqual([
+    "image: not carried over: eventrouter does not know this key.",
+    "rbac: not carried over: eventrouter does not know this key.",
+  ]);
+  expect(config).toMatchObject({ receivers: [{ format: "eventrouter", stdout: {} }, {}, {}, {}, {}] });
+});
+
 test("eventrouter's environment", async () => {
   const { remarks, config } = await convert(`EVENTROUTER_SINK=stdout
 EVENTROUTER_STDOUT_NAMESPACE=k8s
