@@ -18,6 +18,8 @@ const HELP = `bun run bench [SCENARIO…] [--runs N] [--peer 'CMD'] [--out FOLDE
     --write   put them into test/bench
 bun run bench profile SCENARIO [--top N] [--out FOLDER]
     one run from the sources under Bun's profilers: where CPU time goes, what the heap holds at the end; default 25 lines of each
+bun run bench guard [--write]
+    what CI guards: counts and a ratio, beside their record (test/bench/guard/record.json); --write records them
 bun run bench receivers …
     every receiver at once, and each alone: see test/bench/receivers.ts`;
 
@@ -94,6 +96,10 @@ async function main([first, ...rest]: readonly string[]): Promise<number> {
   switch (first) {
     case "profile":
       return await profile(rest);
+    case "guard": {
+      const { guard } = await import("./guard/guard.ts");
+      return await guard(rest);
+    }
     case "receivers": {
       const { benchReceivers } = await import("./receivers.ts");
       await benchReceivers(rest);
