@@ -6,7 +6,7 @@ import { buildExecutable, commitOf } from "./build.ts";
 import { completions } from "./release/completions.ts";
 import { deb } from "./release/deb.ts";
 import { packagesOf, sbom, thirdPartyLicences } from "./release/lock.ts";
-import { debianRoot, imageLayout } from "./release/oci.ts";
+import { debianRoot, imageLayout, newestPins } from "./release/oci.ts";
 import { type Entry, sha256, tar, targz } from "./release/tar.ts";
 import { version } from "./version.ts";
 
@@ -27,10 +27,15 @@ const TARGETS: readonly Target[] = [
   { name: "darwin-x64", bun: "bun-darwin-x64" },
 ];
 
-const HELP = `bun run release [--targets NAME,NAME] [--image] [--out FOLDER]
+const HELP = `bun run release [--targets NAME,NAME] [--image [--newest-debian]] [--out FOLDER]
+bun run release --pin-debian
 
   --targets   ${TARGETS.map(({ name }) => name).join(", ")} (default: all)
   --image     also OCI images for linux-x64 and linux-arm64; need apt-get and dpkg-deb, and no container engine
+  --newest-debian
+              images with what Debian's mirror has now, and not what is pinned: for yourself alone
+  --pin-debian
+              write that to src/release/debian.json, and make nothing
   --out       default dist/release`;
 
 /** The commit's time, so that the same commit gives the same bytes; `SOURCE_DATE_EPOCH` wins. Seconds since 1970. */
@@ -46,12 +51,27 @@ async function main(): Promise<number> {
     options: {
       targets: { type: "string" },
       image: { type: "boolean", default: false },
+      "newest-debian": { type: "boolean", default: false },
+      "pin-debian": { type: "boolean", default: false },
       out: { type: "string", default: join(root, "dist/release") },
       help: { type: "boolean", short: "h", default: false },
     },
   });
   if (values.help) {
     console.log(HELP);
+    return 0;
+  }
+  if (values["pin-debian"]) {
+    const pins = await newestPins(
+      TARGETS.flatMap(({ debian }) => debian ?? []),
+      Date.now(),
+    );
+    await Bun.write(join(root, "src/release/debian.json"), `${JSON.stringify(pins, null, 2)}\n`);
+    console.log(
+      Object.values(pins.packages)[0]
+        ?.map(({ name, version }) => `${name} ${version}`)
+        .join("\n"),
+    );
     return 0;
   }
   const wanted = values.targets?.split(",") ?? TARGETS.map(({ name }) => name);
@@ -125,8 +145,8 @@ async function main(): Promise<number> {
       deb({ version, architecture: target.debian, files: installed, conffiles, mtime }),
     );
     if (!values.image) continue;
-    const base = await debianRoot(target.debian);
-    console.log(`image on ${base.packages.join(", ")}`);
+    const base = await debianRoot(target.debian, values["newest-debian"]);
+    console.log([`image on ${base.packages.join(", ")}`, ...base.notes].join("\n"));
     const image = { version, commit, architecture: target.debian, files: [...base.files, exe, ...documents], mtime };
     await write(`petrel-${version}-linux-${target.debian}.oci.tar`, tar(imageLayout(image), mtime));
   }

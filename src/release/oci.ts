@@ -1,8 +1,9 @@
 /** An image without a container engine. @see https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md */
 import { lstatSync, readdirSync, readlinkSync } from "node:fs";
-import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
+import { type Execute, fetchDebs, PINNED, type Pin, type Pins, pinsOf } from "./debian.ts";
 import { type Entry, gzip, sha256, tar } from "./tar.ts";
 
 export interface ImageOptions {
@@ -72,35 +73,18 @@ function descriptor(mediaType: string, data: string | Uint8Array) {
 
 /**
  * What the executable needs of a root: users, authorities, time zones, glibc; of Debian's packages, unpacked and not
- * installed. Lists of another architecture than this machine's are fetched into a folder of their own.
+ * installed. `newest`: not those that are pinned.
  */
-export async function debianRoot(architecture: string): Promise<{
+export async function debianRoot(
+  architecture: string,
+  newest: boolean,
+): Promise<{
   readonly files: readonly Entry[];
   readonly packages: readonly string[];
+  readonly notes: readonly string[];
 }> {
-  const folder = await mkdtemp(join(tmpdir(), "petrel-root-"));
-  const run = (...argv: string[]): string => {
-    const { success, stdout, stderr } = Bun.spawnSync(argv, { cwd: folder, timeout: 300_000 });
-    if (!success) throw new Error(`${argv.join(" ")}: ${stderr.toString().trim().split("\n").slice(-3).join("; ")}`);
-    return stdout.toString();
-  };
-  try {
-    const apt = ["apt-get", "-qq", "-o", "APT::Sandbox::User=root"];
-    if (run("dpkg", "--print-architecture").trim() !== architecture) {
-      await mkdir(join(folder, "lists/partial"), { recursive: true });
-      apt.push("-o", `APT::Architecture=${architecture}`, "-o", `APT::Architectures=${architecture}`);
-      apt.push(
-        "-o",
-        `Dir::State::Lists=${folder}/lists`,
-        "-o",
-        `Dir::Cache=${folder}/cache`,
-        "-o",
-        "Dir::State::status=/dev/null",
-      );
-      run(...apt, "update");
-    }
-    run(...apt, "download", "libc6", "tzdata", "ca-certificates");
-    const debs = (await readdir(folder)).filter((name) => name.endsWith(".deb")).sort();
+  return await inFolder(async (folder, run) => {
+    const { files: debs, notes } = await fetchDebs(architecture, { folder, run, newest });
     for (const name of debs) run("dpkg-deb", "-x", name, "root");
     const root = join(folder, "root");
     const copies = readdirSync(root, { recursive: true, withFileTypes: true })
@@ -125,6 +109,7 @@ export async function debianRoot(architecture: string): Promise<{
     const bundle = (await Promise.all(authorities.map((path) => Bun.file(join(root, path)).text()))).join("");
     return {
       packages: debs,
+      notes,
       files: [
         { path: "etc/passwd", data: "root:x:0:0:root:/:/none\nnonroot:x:65532:65532:nonroot:/:/none\n" },
         { path: "etc/group", data: "root:x:0:\nnonroot:x:65532:\n" },
@@ -133,9 +118,35 @@ export async function debianRoot(architecture: string): Promise<{
         ...entries,
       ],
     };
+  });
+}
+
+/** With a folder that is removed afterwards, and what runs a program in it. */
+async function inFolder<T>(work: (folder: string, run: Execute) => Promise<T>): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), "petrel-root-"));
+  const run: Execute = (...argv) => {
+    const { success, stdout, stderr } = Bun.spawnSync(argv, { cwd: folder, timeout: 300_000 });
+    if (!success) throw new Error(`${argv[0]}: ${stderr.toString().trim().split("\n").slice(-3).join("; ")}`);
+    return stdout.toString();
+  };
+  try {
+    return await work(folder, run);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** What this machine's mirror has now, for {@link Pins}; `now`: milliseconds since 1970. */
+export async function newestPins(architectures: readonly string[], now: number): Promise<Pins> {
+  const packages: Record<string, Pin[]> = {};
+  for (const architecture of architectures) {
+    packages[architecture] = await inFolder(async (folder, run) => {
+      const { files } = await fetchDebs(architecture, { folder, run, newest: true });
+      return [...(await pinsOf(folder, files))];
+    });
+  }
+  const snapshot = `${new Date(now).toISOString().slice(0, 19).replace(/[-:]/g, "")}Z`;
+  return { suite: PINNED.suite, snapshot, packages };
 }
 
 /**

@@ -26,6 +26,7 @@ import { prometheus } from "./prometheus.ts";
 import { pubsub } from "./pubsub.ts";
 import { redis } from "./redis.ts";
 import { elasticsearch, opensearch } from "./search.ts";
+import { shells } from "./shells.ts";
 import { rsyslog, syslogNg } from "./syslog.ts";
 import { toxiproxy } from "./toxiproxy.ts";
 import { victoriametrics } from "./victoriametrics.ts";
@@ -52,6 +53,7 @@ export const COMPONENTS: readonly Definition[] = [
   toxiproxy,
   helm,
   oci,
+  shells,
   foreign,
 ];
 
