@@ -21,6 +21,7 @@ const SINKS: Readonly<Record<string, Load>> = {
   kafka: () => import("./kafka.ts"),
   kinesis: () => import("./kinesis.ts"),
   loki: () => import("./loki.ts"),
+  nats: () => import("./nats.ts"),
   opensearch: () => import("./opensearch.ts"),
   opscenter: () => import("./opscenter.ts"),
   opsgenie: () => import("./opsgenie.ts"),

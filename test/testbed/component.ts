@@ -19,6 +19,7 @@ import { influxdb } from "./influxdb.ts";
 import { kafka } from "./kafka.ts";
 import { kube } from "./kube.ts";
 import { loki } from "./loki.ts";
+import { nats } from "./nats.ts";
 import { oci } from "./oci.ts";
 import { TESTBED } from "./place.ts";
 import { alive, endProcess, killNow, type ProcessId, type ProcessSpec, startProcess } from "./process.ts";
@@ -48,6 +49,7 @@ export const COMPONENTS: readonly Definition[] = [
   prometheus,
   victoriametrics,
   kafka,
+  nats,
   aws,
   pubsub,
   toxiproxy,
