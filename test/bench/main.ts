@@ -7,13 +7,14 @@ import { circumstances, columns, figures, type Measured, page, type Report, rows
 import { SCENARIOS, type Value } from "./scenarios.ts";
 import { EXECUTABLE, peer, petrel } from "./subject.ts";
 
-const HELP = `bun run bench [SCENARIO…] [--runs N] [--peer 'CMD'] [--out FOLDER] [--write]
+const HELP = `bun run bench [SCENARIO…] [--runs N] [--peer 'CMD'] [--profile] [--out FOLDER] [--write]
     the executable (bun run build, or $BENCH_EXE) under ${Object.keys(SCENARIOS).length} loads: every figure with its budget, in report.md and report.json
     SCENARIO  ${Object.keys(SCENARIOS).join(", ")} (default: all)
     --runs    of each, for medians and spread; default 3
     --peer    another program on the same loads, run by run in turn, with ratios. {config}, {kubeconfig}, {url} (of the
               API server) and {port} (free, for its metrics) are filled in, KUBECONFIG is set. The config is YAML
               that kubernetes-event-exporter reads: --peer './kubernetes-event-exporter -conf={config} -kubeconfig={kubeconfig} -metrics-address=127.0.0.1:{port}'
+    --profile what misses a budget is profiled afterwards, and the page ends with what that says
     --out     folder of the reports; default dist/bench
     --write   put them into test/bench
 bun run bench profile SCENARIO [--top N] [--out FOLDER]
@@ -22,6 +23,9 @@ bun run bench guard [--write]
     what CI guards: counts and a ratio, beside their record (test/bench/guard/record.json); --write records them
 bun run bench receivers …
     every receiver at once, and each alone: see test/bench/receivers.ts`;
+
+/** Lines of each table of a profile at the end of the page. */
+const PROFILED = 8;
 
 function numberOf(text: string, flag: string): number {
   const value = Number(text);
@@ -36,6 +40,7 @@ async function bench(args: readonly string[]): Promise<number> {
     options: {
       runs: { type: "string", default: "3" },
       peer: { type: "string" },
+      profile: { type: "boolean", default: false },
       out: { type: "string", default: join(ROOT, "dist/bench") },
       write: { type: "boolean", default: false },
     },
@@ -67,8 +72,18 @@ async function bench(args: readonly string[]): Promise<number> {
   }
   const report: Report = { ...begun, scenarios };
   const folder = values.write ? import.meta.dir : values.out;
+  const missed = chosen.filter(
+    ({ name, still }) =>
+      !still && scenarios.some((one) => one.scenario === name && one.figures.some(({ met }) => met === false)),
+  );
+  const profiles: string[] = [];
+  for (const { name, ...scenario } of values.profile ? missed : []) {
+    const { profileOf } = await import("./profile.ts");
+    const text = await profileOf(name, scenario, { top: PROFILED, folder: values.out });
+    profiles.push(`\n${text.replace(/^#/gm, "##")}`);
+  }
   await mkdir(folder, { recursive: true });
-  await Bun.write(join(folder, "report.md"), page(report));
+  await Bun.write(join(folder, "report.md"), page(report) + profiles.join(""));
   await Bun.write(join(folder, "report.json"), `${JSON.stringify(report, null, 2)}\n`);
   console.log(`\n${relative(process.cwd(), join(folder, "report.md"))}, and report.json beside it`);
   return 0;
@@ -89,6 +104,7 @@ async function profile(args: readonly string[]): Promise<number> {
     throw new Error(`want one scenario that runs, not ${positionals.join(" ") || "none"}`);
   const { profileOf } = await import("./profile.ts");
   console.log(await profileOf(name, scenario, { top: numberOf(values.top, "top"), folder: values.out }));
+  console.log(`Whole: ${relative(process.cwd(), join(values.out, `profile-${name}`))}`);
   return 0;
 }
 

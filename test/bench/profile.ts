@@ -1,6 +1,6 @@
 /** `bun run bench profile SCENARIO`: why a figure is what it is. */
 import { mkdir, readdir, rm } from "node:fs/promises";
-import { join, relative } from "node:path";
+import { join } from "node:path";
 import { ROOT } from "../parts.ts";
 import { figures } from "./report.ts";
 import type { Scenario } from "./scenarios.ts";
@@ -50,8 +50,6 @@ ${tableOf(cpu, "Call Tree (Total Time)", top)}
 ${tableOf(heap, "Summary", top)}
 
 ${tableOf(heap, "Top 50 Types by Retained Size", top)}
-
-Whole: ${relative(process.cwd(), out)}
 `;
 }
 
