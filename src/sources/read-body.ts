@@ -105,14 +105,17 @@ export async function readBody(
       look(bytes);
       return { bytes, done };
     }
-    // It is there twice, as bytes and as text; what it unpacks to is not known before.
-    if (large) hold(declared + (gzip ? limits.maxBody : declared));
+    // It is there twice, as bytes and as text, or packed and unpacked: how large that is, its end tells.
+    if (large) hold(gzip ? declared : 2 * declared);
     const packed = await collect(request, limits, async (chunk, size) => {
       if (size > held) hold(size - held);
       if (!gzip) await pace.run(inPieces(chunk, look));
     });
     if (!gzip) return { bytes: packed, done };
-    const bytes = await oneByOne(() => unpack(packed, limits));
+    const said = unpackedSize(packed);
+    if (said > limits.maxBody) throw tooLarge(limits);
+    hold(said);
+    const bytes = await oneByOne(() => unpack(packed, said));
     await pace.run(inPieces(bytes, look));
     return { bytes, done };
   } catch (error) {
@@ -178,12 +181,13 @@ function oneByOne<T>(work: () => Promise<T>): Promise<T> {
   return mine;
 }
 
-/** In a thread of its own; the watches go on meanwhile. */
-function unpack(packed: Uint8Array, limits: BodyLimits): Promise<Uint8Array> {
-  // The last four bytes say how long it is, modulo 2^32: https://www.rfc-editor.org/rfc/rfc1952#page-6. What lies is not
-  // unpacked any further.
-  const said = packed.length < SMALLEST_GZIP ? 0 : Buffer.from(packed.slice(-4)).readUInt32LE();
-  if (said > limits.maxBody) return Promise.reject(tooLarge(limits));
+/** What the last four bytes say, modulo 2^32: https://www.rfc-editor.org/rfc/rfc1952#page-6. */
+function unpackedSize(packed: Uint8Array): number {
+  return packed.length < SMALLEST_GZIP ? 0 : Buffer.from(packed.slice(-4)).readUInt32LE();
+}
+
+/** In a thread of its own; the watches go on meanwhile. What has lied about its size is not unpacked any further. */
+function unpack(packed: Uint8Array, said: number): Promise<Uint8Array> {
   const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
   gunzip(packed, { maxOutputLength: Math.max(said, 1), chunkSize: Math.max(said, LEAST_CHUNK) }, (error, bytes) => {
     if (!error) resolve(bytes);

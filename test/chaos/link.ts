@@ -9,6 +9,8 @@ export interface Link {
   freeze(): void;
   /** While on, nothing is carried either way, on connections old and new: a partition. */
   partition(on: boolean): void;
+  /** Bytes that came from the near end. */
+  sent(): number;
   close(): Promise<void>;
 }
 
@@ -23,6 +25,7 @@ export async function openLink(target: number): Promise<Link> {
   const pairs = new Set<Pair>();
   let isUp = true;
   let parted = false;
+  let sent = 0;
 
   const server = createServer((near) => {
     if (!isUp) {
@@ -41,6 +44,7 @@ export async function openLink(target: number): Promise<Link> {
       from.on("data", (bytes: Buffer) => {
         // What comes while nothing is carried is gone with its connection: those that were parted are reset at the end.
         if (pair.frozen) return;
+        if (from === near) sent += bytes.length;
         if (!to.write(bytes)) {
           from.pause();
           to.once("drain", () => from.resume());
@@ -82,6 +86,7 @@ export async function openLink(target: number): Promise<Link> {
       if (on) for (const pair of pairs) pair.frozen = true;
       else reset();
     },
+    sent: () => sent,
     close() {
       reset();
       return new Promise((resolve) => server.close(() => resolve()));

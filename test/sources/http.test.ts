@@ -429,6 +429,21 @@ test("refuses for a while, and says for how long", async () => {
   expect(await post()).toEqual([503, "5", "petrel is stopping"]);
 });
 
+test("what is packed takes the room that it needs, so that whoever forwards in gzip may have many on the way", async () => {
+  // What a body may be is not what each is.
+  using door = openDoor({ config: { ...HTTP, maxBody: 4 * 1024 * 1024 } });
+  const body = gzipSync(text(core(1)).padEnd(100_000));
+  const headers = { ...JSON_TYPE, "content-encoding": "gzip" };
+  const posts = Array.from({ length: 16 }, () => fetch(`${door.url}/events`, { method: "POST", headers, body }));
+  expect((await Promise.all(posts)).map(({ status }) => status)).toEqual(Array(16).fill(200));
+  // Two of 4 MiB are at once what there is room for.
+  const large = gzipSync(text(core(1)).padEnd(4 * 1024 * 1024));
+  const many = Array.from({ length: 8 }, () => fetch(`${door.url}/events`, { method: "POST", headers, body: large }));
+  const answers = (await Promise.all(many)).map(({ status }) => status);
+  expect(answers.filter((status) => status !== 200 && status !== 429)).toEqual([]);
+  expect(answers).toContain(200);
+});
+
 test("with a token nobody else posts", async () => {
   using door = openDoor({ token: { reveal: () => "s3cret" } as never });
   const status = async (headers: Record<string, string>, query = "") =>
