@@ -1,66 +1,140 @@
 /** `petrel convert`: a predecessor's config as Petrel's, with a remark on everything that is not the same. */
 import { existsSync, readFileSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
-import { literal } from "../config/env.ts";
 import { UsageError } from "../errors.ts";
 import { parseFlags, positionals } from "./args.ts";
 import type { Command, Io } from "./command.ts";
+import type { Converted, Json } from "./convert/charts.ts";
+import type { ConvertedExporter } from "./convert/exporter.ts";
+
+const EXIT_LEFT = 1;
 
 export const command: Command = {
   name: "convert",
   summary: "Turn a predecessor's config into Petrel's.",
   usage: `usage: petrel convert FILE
 
-Prints a config for Petrel that does what FILE said, with comments on what changed and why. FILE is
-eventrouter's config.json, or its environment or that of Kubernetes Event Grid Bridge (NAME=VALUE in
-lines), or the values of the bridge's chart. A config of kubernetes-event-exporter is Petrel's as it
-is: petrel check.
-- is standard input.
+Prints a config for Petrel that does what FILE did, with comments on what changed and why. FILE is
+  a config of kubernetes-event-exporter, or values of its charts (Bitnami's, resmoio's, Giant
+  Swarm's)
+  eventrouter's config.json, or its environment (NAME=VALUE in lines)
+  the environment of Kubernetes Event Grid Bridge, or the values of its chart
+- is standard input. Comments of a YAML file are kept; a config of Petrel's comes out as it is.
+
+Standard error tells of each change to a config of kubernetes-event-exporter, with its line.
+Exit codes: 0 petrel check --strict has nothing to say about the result, 1 it has, 2 FILE cannot be
+converted.
 `,
   async run(args, io) {
     const { rest } = parseFlags(args, {});
     const [argument = ""] = positionals(rest, ["FILE"]);
     const text = argument === "-" ? await readAll(io) : readFrom(argument, io);
-    io.stdout(await converted(text));
-    return 0;
+    const file = argument === "-" ? "standard input" : argument;
+    const result = await converted(text, file, io);
+    io.stdout(result.text);
+    for (const { line, text: words } of result.warnings) io.stderr(`petrel: ${file}:${line}: ${words}\n`);
+    for (const { line, severity, message, hint } of result.left) {
+      io.stderr(
+        `petrel: line ${line} of the result, ${severity}: ${message}${hint === undefined ? "" : `; ${hint}`}\n`,
+      );
+    }
+    return result.left.length > 0 ? EXIT_LEFT : 0;
   },
 };
 
-interface Converted {
-  readonly from: string;
-  readonly remarks: readonly string[];
-  readonly config: object;
-}
-
-async function converted(text: string): Promise<string> {
+async function converted(text: string, file: string, io: Io): Promise<ConvertedExporter> {
+  const found = await recognised(text, io);
+  if (found.kind === "exporter") return await fromExporter(found.text, file, io, found.remarks, found.line);
   const { stringify } = await import("yaml");
-  const { from, remarks, config } = await recognised(text);
+  const { from, remarks, config } = found;
   const head = [`What ${from} said, for Petrel.`, ...remarks].map((line) => `# ${line.replace(/[\r\n]+/g, " ")}\n`);
-  return `${head.join("")}${stringify(config, { lineWidth: 0 })}`;
+  return { text: `${head.join("")}${stringify(config, { lineWidth: 0 })}`, warnings: [], left: [] };
 }
 
-async function recognised(text: string): Promise<Converted> {
-  const { parse } = await import("yaml");
+type Found =
+  | ({ readonly kind: "other" } & Converted)
+  | {
+      readonly kind: "exporter";
+      readonly text: string;
+      readonly remarks: readonly string[];
+      /** Of the file, at which the text begins. */
+      readonly line: number;
+    };
+
+async function recognised(text: string, io: Io): Promise<Found> {
+  const { parseDocument } = await import("yaml");
+  const { fromBridge, fromBridgeValues, fromGiantSwarm, isGiantSwarm, isObject } = await import("./convert/charts.ts");
   const variables = variablesOf(text);
-  const of = (prefix: string) => Object.keys(variables).some((name) => name.toLowerCase().startsWith(prefix));
-  if (of("eventgridbridge_")) return await fromBridge(variables);
-  if (of("eventrouter_")) return await fromRewrite(variables);
+  const of = (pattern: RegExp) => Object.keys(variables).some((name) => pattern.test(name));
+  if (of(/^eventgridbridge_/i)) return { kind: "other", ...fromBridge(variables) };
+  const { fromVariables, fromJson } = await import("./convert/eventrouter.ts");
+  if (of(/^(?:EVENTROUTER_|WATCH_NAMESPACE$)/)) {
+    const path = variables.EVENTROUTER_CONFIG;
+    return { kind: "other", ...fromVariables(variables, path ? readFrom(path, io) : undefined) };
+  }
+  const document = text.trimStart().startsWith("{")
+    ? undefined
+    : parseDocument(text, { uniqueKeys: false, logLevel: "silent" });
   let value: unknown;
   try {
-    value = text.trimStart().startsWith("{") ? JSON.parse(text) : parse(text);
+    value = document ? document.toJS() : JSON.parse(text);
   } catch {
     throw new UsageError("this is neither JSON, nor YAML, nor NAME=VALUE in lines");
   }
+  // Mistakes in its syntax are dealt with where they are understood.
+  if (document && /^["']?(?:route|receivers)["']?[ \t]*:/m.test(text))
+    return { kind: "exporter", text, remarks: [], line: 1 };
   if (!isObject(value)) throw new UsageError("this is no predecessor's config");
-  if ("receivers" in value || "route" in value) {
-    throw new UsageError(
-      "a config of kubernetes-event-exporter is one of Petrel's as it is: petrel check -c FILE says what to mend",
-    );
-  }
+  if ("receivers" in value || "route" in value || isExporters(value))
+    return { kind: "exporter", text, remarks: [], line: 1 };
   const grid = isObject(value.azure) ? value.azure.eventGrid : undefined;
-  if (isObject(grid)) return fromValues(value, grid);
+  if (isObject(grid)) return { kind: "other", ...fromBridgeValues(value, grid) };
+  if (document && value.config !== undefined) return fromChart(text, document, value);
+  if (isGiantSwarm(value)) return { kind: "other", ...fromGiantSwarm(value) };
   // The values of its old chart are YAML, and name the sink alone.
-  return await fromEventrouter(JSON.stringify(value), Object.keys(value));
+  return { kind: "other", ...fromJson(JSON.stringify(value)) };
+}
+
+const isExporters = (value: Json): boolean =>
+  ["logLevel", "maxEventAgeSeconds", "throttlePeriod", "clusterName", "leaderElection", "metricsNamePrefix"].some(
+    (key) => key in value,
+  );
+
+async function fromExporter(
+  text: string,
+  file: string,
+  io: Io,
+  remarks: readonly string[],
+  line: number,
+): Promise<ConvertedExporter> {
+  const { convertExporter } = await import("./convert/exporter.ts");
+  const readFile = (path: string): string | undefined => {
+    try {
+      return readFileSync(path, "utf8");
+    } catch {
+      return undefined;
+    }
+  };
+  const result = convertExporter(text, { file, env: io.env, readFile, remarks });
+  return { ...result, warnings: result.warnings.map((one) => ({ ...one, line: one.line + line - 1 })) };
+}
+
+/** The key `config` of its charts, a map or a text. */
+function fromChart(text: string, document: import("yaml").Document, values: Json): Found {
+  const node: unknown = document.get("config", true);
+  const remarks = Object.keys(values)
+    .filter((key) => key !== "config")
+    .map((key) => `${key}: of the chart, not of the program; Petrel's own chart has the like.`);
+  const range = node instanceof Object && "range" in node && Array.isArray(node.range) ? node.range : [0, 0, 0];
+  const start = text.lastIndexOf("\n", Number(range[0])) + 1;
+  const line = text.slice(0, start).split("\n").length;
+  if (typeof values.config === "string") return { kind: "exporter", text: values.config, remarks, line: line + 1 };
+  const indent = Number(range[0]) - start;
+  const block = text.slice(start, Number(range[2]));
+  // In braces it has no lines of its own.
+  const inline = block.slice(0, indent).trim() !== "";
+  const moved = block.replace(new RegExp(`^ {1,${indent}}`, "gm"), "");
+  return { kind: "exporter", text: inline ? text.slice(Number(range[0]), Number(range[1])) : moved, remarks, line };
 }
 
 function variablesOf(text: string): Readonly<Record<string, string>> {
@@ -72,125 +146,7 @@ function variablesOf(text: string): Readonly<Record<string, string>> {
   return found;
 }
 
-const BRIDGE = "Kubernetes Event Grid Bridge";
-const BRIDGE_REMARKS = [
-  "Ids are stable and times are the events' own; what the bridge could not parse goes out raw.",
-  "An exporter goes on posting to /api/kubernetes/events/forward; Petrel could watch the cluster itself: `sources: [kubernetes]`.",
-] as const;
-const KEY = "EventGridBridge_EventGrid_Topic_Key";
-
-async function fromBridge(env: Readonly<Record<string, string>>): Promise<Converted> {
-  const { aspNetAddress, bridgeObject } = await import("./bridge-config.ts");
-  const value = (key: string): string | undefined =>
-    Object.entries(env).find(([name]) => name.toLowerCase() === `eventgridbridge_${key}`)?.[1] || undefined;
-  const [endpoint, cluster] = [value("eventgrid_topic_uri"), value("kubernetes_cluster_name")];
-  if (endpoint === undefined) throw new UsageError("EventGridBridge_EventGrid_Topic_Uri is missing");
-  const known = /^(?:eventgridbridge_(?:eventgrid_topic_(?:uri|key)|kubernetes_cluster_name)|aspnetcore_urls)$/i;
-  return {
-    from: `the environment of ${BRIDGE}`,
-    remarks: [
-      ...BRIDGE_REMARKS,
-      `The key is not written here: leave ${KEY} in the environment.`,
-      ...Object.keys(env)
-        .filter((name) => !known.test(name))
-        .map((name) => `${name}: nothing here needs it.`),
-    ],
-    config: bridgeObject({
-      address: aspNetAddress(env.ASPNETCORE_URLS) ?? ":80",
-      clusterName: cluster === undefined ? undefined : literal(cluster),
-      endpoint: literal(endpoint),
-      key: KEY,
-    }),
-  };
-}
-
-async function fromValues(values: Json, grid: Json): Promise<Converted> {
-  const { bridgeObject } = await import("./bridge-config.ts");
-  if (typeof grid.topicUri !== "string" || grid.topicUri === "")
-    throw new UsageError("azure.eventGrid.topicUri is missing");
-  const cluster =
-    isObject(values.kubernetes) && isObject(values.kubernetes.cluster) ? values.kubernetes.cluster.name : "";
-  const port = isObject(values.service) && typeof values.service.port === "number" ? values.service.port : 8888;
-  const others = Object.keys(values).filter((key) => !["azure", "kubernetes"].includes(key));
-  return {
-    from: `the chart of ${BRIDGE}`,
-    remarks: [
-      ...BRIDGE_REMARKS,
-      `azure.eventGrid.key is not written here: put it into a Secret, and into the environment as ${KEY}.`,
-      "azure.storage: nothing here needs it.",
-      ...others.map((key) => `${key}: of the chart, not of the program; Petrel's own chart has the like.`),
-    ],
-    config: bridgeObject({
-      address: `:${port}`,
-      clusterName: typeof cluster === "string" && cluster !== "" ? literal(cluster) : undefined,
-      endpoint: literal(grid.topicUri),
-      key: KEY,
-    }),
-  };
-}
-
-const ROUTER_REMARK =
-  "What existed at a start is told once and not after each restart; at the first start up to an hour of it.";
-
-async function fromEventrouter(json: string, keys: readonly string[]): Promise<Converted> {
-  const [{ eventrouterObject }, { isKnown, remarkOn }] = await Promise.all([
-    import("./eventrouter-config.ts"),
-    import("./eventrouter-keys.ts"),
-  ]);
-  if (!keys.some(isKnown)) throw new UsageError("this is no predecessor's config");
-  const secret = keys.some((key) =>
-    /^(?:kafkaSaslPwd|s3SinkSecretAccessKey|influxdbPassword|eventHubConnectionString)$/i.test(key),
-  );
-  return {
-    from: "eventrouter's config.json",
-    remarks: [
-      ROUTER_REMARK,
-      "The counters have no involved_object_name, of which there is no end, unless enable-object-names is true.",
-      ...(secret ? ["There is a secret below in plain text: write { env: NAME } or { file: PATH } for it."] : []),
-      ...keys.flatMap((key) => {
-        const remark = remarkOn(key);
-        return remark === undefined ? [] : [`${key}: not carried over: ${remark}.`];
-      }),
-    ],
-    config: eventrouterObject({ json, env: {} }),
-  };
-}
-
-/** What a variable of the rewrite's says that a config cannot. */
-const REWRITE_REMARKS: Readonly<Record<string, string>> = {
-  EVENTROUTER_METRICS_ADDR: "give it as `--metrics-address ADDRESS`; Petrel's own default is :2112.",
-  EVENTROUTER_KUBECONFIG: "give it as `--kubeconfig FILE`.",
-  KUBECONFIG: "Petrel reads it, too.",
-  EVENTROUTER_BOOKMARK_PATH:
-    "Petrel keeps how far it came by itself: in a ConfigMap, or on disk with `state: { path: … }`.",
-  EVENTROUTER_RESYNC_INTERVAL: "Petrel tells each state once.",
-};
-const REWRITE_CARRIED =
-  /^(?:EVENTROUTER_(?:SINK|STDOUT_NAMESPACE|ENABLE_METRICS|ENABLE_OBJECT_NAMES|LOG_LEVEL|LOG_FORMAT)|WATCH_NAMESPACE)$/;
-
-async function fromRewrite(env: Readonly<Record<string, string>>): Promise<Converted> {
-  const { eventrouterObject } = await import("./eventrouter-config.ts");
-  return {
-    from: "eventrouter's environment",
-    remarks: [
-      ROUTER_REMARK,
-      ...Object.keys(env)
-        .filter((name) => !REWRITE_CARRIED.test(name))
-        .map(
-          (name) =>
-            `${name}: ${Object.hasOwn(REWRITE_REMARKS, name) ? REWRITE_REMARKS[name] : "nothing here needs it."}`,
-        ),
-    ],
-    config: eventrouterObject({ json: undefined, env }),
-  };
-}
-
-type Json = Readonly<Record<string, unknown>>;
-
-function isObject(value: unknown): value is Json {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
+/** @throws UsageError */
 function readFrom(argument: string, io: Io): string {
   const path = isAbsolute(argument) ? argument : join(io.cwd, argument);
   if (!existsSync(path)) throw new UsageError(`there is no ${argument}`);

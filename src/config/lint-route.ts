@@ -242,10 +242,17 @@ function lintUses(
   }
 }
 
-/** False when some field is asked for two different patterns: then somebody kept the two apart. */
+/** Whether `one` has a `not` that is all that `other` asks for, or part of it. */
+function leavesOut(one: Conditions, other: Conditions): boolean {
+  const left = [...one].filter(([key]) => key.startsWith("not."));
+  return left.length > 0 && left.every(([key, value]) => other.get(key.slice("not.".length)) === value);
+}
+
+/** False when some field is asked for two different patterns, or one leaves out what the other asks for: somebody kept them apart. */
 function mayOverlap(a: readonly Conditions[], b: readonly Conditions[]): boolean {
   for (const one of a) {
     for (const other of b) {
+      if (leavesOut(one, other) || leavesOut(other, one)) return false;
       for (const [key, pattern] of one) if (other.has(key) && other.get(key) !== pattern) return false;
     }
   }

@@ -74,8 +74,8 @@ export interface Parsed {
  * The braces of `${NAME}` as characters that mean nothing to YAML, so that `{ key: ${NAME} }` parses as it does for the
  * predecessor, which puts the value in first. The text keeps its length.
  */
-const shield = (text: string) => text.replace(/\$\{([^{}\n]*)\}/g, "$\uE000$1\uE001");
-const unshield = (text: string) => text.replaceAll("\uE000", "{").replaceAll("\uE001", "}");
+export const shield = (text: string) => text.replace(/\$\{([^{}\n]*)\}/g, "$\uE000$1\uE001");
+export const unshield = (text: string) => text.replaceAll("\uE000", "{").replaceAll("\uE001", "}");
 
 export function parseYaml(text: string): Parsed | undefined {
   const documents = parseAllDocuments(shield(text), {

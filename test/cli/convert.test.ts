@@ -1,6 +1,12 @@
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { parse } from "yaml";
 import { parseConfig } from "../../src/config/load.ts";
+import type { Event } from "../../src/event.ts";
+import { normalise } from "../../src/normalise.ts";
+import { compileRoute } from "../../src/pipeline/route.ts";
 import { petrel } from "./io.ts";
 
 /** The remarks, and the config as data; it must have nothing that check would find. */
@@ -10,7 +16,7 @@ async function convert(stdin: string) {
   const { findings } = parseConfig(out, { file: "c", env: { EventGridBridge_EventGrid_Topic_Key: "k" } });
   expect(findings.map(({ message }) => message)).toEqual([]);
   const remarks = out.split("\n").flatMap((line) => (line.startsWith("# ") ? [line.slice(2)] : []));
-  return { remarks, config: parse(out) as Record<string, unknown> };
+  return { remarks, out, config: parse(out) as Record<string, unknown> };
 }
 
 test("eventrouter's config.json, with a remark on every key that is not carried over", async () => {
@@ -120,7 +126,7 @@ service: { port: 9999 }
 });
 
 test.each([
-  ["receivers: []\nroute: {}\n", "is one of Petrel's as it is"],
+  ["slack: {}\nmanagementCluster: { name: m }\n", "would have sent nothing"],
   ["a: b\n", "no predecessor's config"],
   ["- 1\n", "no predecessor's config"],
   ['{"sink": "rockset"}', "shut down"],
@@ -129,4 +135,86 @@ test.each([
   const { code, out, err } = await petrel(["convert", "-"], { stdin });
   expect([code, out]).toEqual([2, ""]);
   expect(err).toContain(message);
+});
+
+test("eventrouter's environment, with the file that it names", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "petrel-convert-"));
+  try {
+    writeFileSync(
+      join(folder, "router.json"),
+      JSON.stringify({ sink: "kafka", kafkaBrokers: "a:1", kafkaAsync: true }),
+    );
+    const stdin = "EVENTROUTER_CONFIG=router.json\nWATCH_NAMESPACE=shop\n";
+    const { code, out } = await petrel(["convert", "-"], { stdin, cwd: folder });
+    expect(code).toBe(0);
+    expect(parse(out)).toMatchObject({
+      namespace: "shop",
+      receivers: [{ kafka: { brokers: ["a:1"] } }, {}, {}, {}, {}],
+    });
+    expect(out).toContain("# kafkaAsync: not carried over: ");
+    expect(out).toContain("# EVENTROUTER_CONFIG: the file is in here.");
+    const missing = await petrel(["convert", "-"], { stdin, cwd: import.meta.dir });
+    expect([missing.code, missing.out, missing.err]).toEqual([
+      2,
+      "",
+      expect.stringContaining("there is no router.json"),
+    ]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+describe("the chart of Giant Swarm", () => {
+  const upgrade = (reason: string, version: string, more: object = {}) =>
+    normalise({
+      metadata: { name: "e", namespace: "org-a", uid: "u" },
+      involvedObject: { kind: "Cluster", namespace: "org-a", name: "c", apiVersion: `cluster.x-k8s.io/${version}` },
+      source: { component: "cluster-api-events-controller" },
+      type: "Normal",
+      reason,
+      ...more,
+    });
+  const route = (out: string, event: Event): string[] => {
+    const { config } = parseConfig(out, { file: "c", env: {} });
+    const names = config?.receivers.map(({ name }) => name) ?? [];
+    if (!config) throw new Error(out);
+    return compileRoute(config.route, names, { compat: false })
+      .route(event)
+      .map((index) => names[index] ?? "");
+  };
+
+  test("with a webhook", async () => {
+    const values = `image: { tag: "0.9" }
+managementCluster: { name: one, customer: acme }
+slack: { webhook: "https://hooks.example.com/services/T/B/X" }
+grafana: { token: hunter2 }
+testingEnvironment: false
+watchReasons: [Upgrading, Upgraded]
+`;
+    const { remarks, config, out } = await convert(values);
+    expect(remarks.slice(1)).toEqual([
+      "`apiversion` in the chart's rules is spelt `apiVersion`, and takes v1beta1 as well as the chart's later v1beta2.",
+      "Its last route dropped the namespace `*`, which is no pattern: what no rule asks for goes nowhere anyway.",
+      "The words of the messages are Petrel's.",
+      "There is a secret below in plain text: write { env: NAME } or { file: PATH } for it.",
+      "managementCluster.customer: no message of the chart told it.",
+      "image: of the chart, not of the program; Petrel's own chart has the like.",
+      "grafana: no rule of the chart used it; annotations are made by the receiver `grafana`.",
+      "testingEnvironment: a tag of annotations that the chart had no receiver for.",
+    ]);
+    expect(config).toMatchObject({ clusterName: "one", watchReasons: ["Upgrading", "Upgraded"] });
+    expect(out).not.toContain("hunter2");
+    expect(route(out, upgrade("Upgrading", "v1beta1"))).toEqual(["webhook-upgrade"]);
+    expect(route(out, upgrade("Upgraded", "v1beta2"))).toEqual(["webhook-upgrade-complete"]);
+    expect(route(out, upgrade("Upgraded", "v1beta1", { source: { component: "other" } }))).toEqual([]);
+  });
+
+  test("with a token, in threads", async () => {
+    const { out } = await convert('managementCluster: { name: one }\nslack: { token: "xoxb-1", channel: upgrades }\n');
+    expect(route(out, upgrade("Upgrading", "v1beta1"))).toEqual(["slack-upgrade"]);
+    const file = join(mkdtempSync(join(tmpdir(), "petrel-convert-")), "c.yaml");
+    writeFileSync(file, out);
+    expect((await petrel(["check", "--strict", "-c", file])).code).toBe(0);
+    rmSync(dirname(file), { recursive: true });
+  });
 });
