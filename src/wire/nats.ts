@@ -107,7 +107,8 @@ export function natsClient({ servers, jetstream, identity, tls }: NatsOptions): 
       if (to === undefined) break;
       const dial = dialNats({ to, tls: tls?.(), credentials });
       line = dial;
-      const late = new NatsError(`no greeting within ${CONNECT_MS / 1_000} s`);
+      const hint = tls ? ", as from a server with `handshake_first: true`" : "";
+      const late = new NatsError(`no greeting within ${CONNECT_MS / 1_000} s${hint}`);
       const timer = setTimeout(() => dial.close(late), CONNECT_MS);
       try {
         current = await dial.opened;

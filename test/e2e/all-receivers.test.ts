@@ -9,6 +9,7 @@ const COMPONENTS = [
   "loki",
   "influxdb",
   "kafka",
+  "nats",
   "redis",
   "pubsub",
   "graphite",

@@ -1,68 +1,30 @@
 /** The NATS receiver of the executable against real servers, read back by NATS's own client. */
-import { afterEach, beforeAll, expect, test } from "bun:test";
+import { beforeAll, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { DiscardPolicy, jetstream, jetstreamManager, type StreamConfig } from "@nats-io/jetstream";
-import { type ConnectionOptions, connect, credsAuthenticator, type NatsConnection } from "@nats-io/transport-node";
+import { DiscardPolicy, type StreamConfig } from "@nats-io/jetstream";
 import { component, type Running } from "../testbed/component.ts";
 import { describeReal } from "../testbed/suite.ts";
 import { eventually } from "./eventually.ts";
 import { EXECUTABLE, startExecutable } from "./executable.ts";
 import { disorder, flow, idsOf } from "./flow.ts";
+import { type NatsServer, type NatsStream, natsAddress, natsAdministrator, natsStream } from "./nats-client.ts";
 
 describeReal("a real NATS", ["nats"], () => {
   let nats: Running;
   /** Of this run: the component may be an earlier one's. */
   const run = Date.now().toString(36);
-  const open: NatsConnection[] = [];
   beforeAll(async () => {
     nats = await component("nats");
   }, 300_000);
-  afterEach(async () => {
-    for (const connection of open.splice(0)) await connection.close();
-  });
 
-  type Server = "users" | "token" | "operator";
-  /** NATS's own client, as whoever may do everything. */
-  async function administrator(server: Server): Promise<NatsConnection> {
-    const { PASSWORD = "", TOKEN = "", ADMINISTRATOR = "", CA, CLIENT_CERT, CLIENT_KEY } = nats.env;
-    const who: Record<Server, ConnectionOptions> = {
-      users: { user: "administrator", pass: PASSWORD },
-      token: { token: TOKEN, tls: { caFile: `${CA}`, certFile: `${CLIENT_CERT}`, keyFile: `${CLIENT_KEY}` } },
-      operator: { authenticator: credsAuthenticator(readFileSync(ADMINISTRATOR)) },
-    };
-    const connection = await connect({ servers: address(server), ...who[server] });
-    open.push(connection);
-    return connection;
-  }
-  const address = (server: Server) => `localhost:${nats.ports[server]}`;
+  const address = (server: NatsServer) => natsAddress(nats, server);
   const writer = () => ({ servers: address("users"), username: "writer", password: nats.env.PASSWORD });
   const subject = (name: string) => `kubernetes.events.${run}.${name}`;
 
   /** Makes a stream of its own for `kubernetes.events.RUN.NAME.>`. */
-  async function stream(server: Server, name: string, settings: Partial<StreamConfig> = {}) {
-    const manager = await jetstreamManager(await administrator(server));
-    await manager.streams.add({ name: `${run}-${name}`, subjects: [`${subject(name)}.>`], ...settings });
-    return {
-      update: (change: Partial<StreamConfig>) => manager.streams.update(`${run}-${name}`, change),
-      /** What it holds, in order. */
-      async stored() {
-        const client = await administrator(server);
-        const { state } = await (await jetstreamManager(client)).streams.info(`${run}-${name}`);
-        const held: { id: string; subject: string; text: string }[] = [];
-        if (state.messages === 0) return held;
-        const consumer = await jetstream(client).consumers.get(`${run}-${name}`);
-        const messages = await consumer.fetch({ max_messages: state.messages, expires: 20_000 });
-        for await (const message of messages)
-          held.push({
-            id: message.headers?.get("Nats-Msg-Id") ?? "",
-            subject: message.subject,
-            text: message.string(),
-          });
-        return held;
-      },
-    };
-  }
+  const stream = (server: NatsServer, name: string, settings: Partial<StreamConfig> = {}) =>
+    natsStream(nats, server, { name: `${run}-${name}`, subjects: [`${subject(name)}.>`], ...settings });
 
   const sorted = (ids: readonly string[]) => [...ids].sort();
 
@@ -76,9 +38,9 @@ describeReal("a real NATS", ["nats"], () => {
       // The first is nobody's: the next is asked.
       tls: { server: "token", servers: ["localhost:1", address("token")], token, tls: { caFile, certFile, keyFile } },
     } as const;
-    const streams = new Map<string, Awaited<ReturnType<typeof stream>>>();
+    const streams = new Map<string, NatsStream>();
     for (const [name, { server }] of Object.entries(receivers)) streams.set(name, await stream(server, name));
-    const listener = await administrator("users");
+    await using listener = await natsAdministrator(nats, "users");
     const heard: string[] = [];
     listener.subscribe(subject("core"), { callback: (_, message) => void heard.push(message.string()) });
     await listener.flush();

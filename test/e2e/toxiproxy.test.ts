@@ -1,14 +1,16 @@
-/** Three receivers of the executable behind a network that is slow, that cuts connections, and that swallows what is sent. */
+/** Four receivers of the executable behind a network that is slow, that cuts connections, and that swallows what is sent. */
 import { beforeAll, expect, test } from "bun:test";
 import { component, type Running } from "../testbed/component.ts";
 import { freePorts } from "../testbed/process.ts";
 import { describeReal } from "../testbed/suite.ts";
 import { eventually } from "./eventually.ts";
 import { type Flow, flow } from "./flow.ts";
+import { natsStream } from "./nats-client.ts";
 import { lokiIds, redisIds, searchIds } from "./read-back.ts";
 
-const NAMES = ["loki", "opensearch", "redis"] as const;
+const NAMES = ["loki", "nats", "opensearch", "redis"] as const;
 type Name = (typeof NAMES)[number];
+const PORTS = { loki: "http", nats: "users", opensearch: "http", redis: "redis" } as const;
 
 /** @see https://github.com/Shopify/toxiproxy#toxics */
 const TOXICS = {
@@ -43,7 +45,7 @@ describeReal("a bad network", ["toxiproxy", ...NAMES], () => {
   /** A proxy before the server; the port that clients take. */
   async function before(name: Name): Promise<number> {
     const [port = 0] = await freePorts(1);
-    const upstream = `127.0.0.1:${server(name).ports[name === "loki" || name === "opensearch" ? "http" : "redis"]}`;
+    const upstream = `127.0.0.1:${server(name).ports[PORTS[name]]}`;
     await toxi("POST", "/proxies", { name: `${name}-${run}`, listen: `127.0.0.1:${port}`, upstream, enabled: true });
     return port;
   }
@@ -74,9 +76,18 @@ describeReal("a bad network", ["toxiproxy", ...NAMES], () => {
     const ports = new Map<Name, number>();
     for (const name of NAMES) ports.set(name, await before(name));
     const url = (name: Name) => `http://127.0.0.1:${ports.get(name)}`;
+    const subject = `kubernetes.events.${run}`;
+    const stream = await natsStream(server("nats"), "users", { name: run, subjects: [subject] });
     const common = { timeout: "2s", retry: { min: "50ms", max: "500ms" } };
     await using events = await flow([
       { name: "loki", ...common, loki: { url: url("loki"), streamLabels: { job: run } } },
+      {
+        ...{ name: "nats", ...common },
+        nats: {
+          ...{ servers: `127.0.0.1:${ports.get("nats")}`, subject },
+          ...{ username: "writer", password: server("nats").env.PASSWORD },
+        },
+      },
       { name: "opensearch", ...common, opensearch: { hosts: [url("opensearch")], index: run, deDot: true } },
       {
         ...{ name: "redis", ...common },
@@ -107,6 +118,7 @@ describeReal("a bad network", ["toxiproxy", ...NAMES], () => {
     const ids = [...events.ids].sort();
     const read = {
       loki: await lokiIds(server("loki"), run),
+      nats: (await stream.stored()).map(({ id }) => id),
       opensearch: await searchIds(server("opensearch"), run),
       redis: redisIds(server("redis"), run),
     };
@@ -115,7 +127,8 @@ describeReal("a bad network", ["toxiproxy", ...NAMES], () => {
       expect(await events.petrel.metric("petrel_events_dropped_total", `receiver="${name}"`)).toBe(0);
     }
     // What was taken and not answered for is told by its id and stored once, where the store itself drops repeats.
-    expect([read.loki.length, read.opensearch.length]).toEqual([ids.length, ids.length]);
+    for (const name of ["loki", "nats", "opensearch"] as const)
+      expect([name, read[name].length]).toEqual([name, ids.length]);
     console.log(`redis: ${read.redis.length - ids.length} of ${ids.length} came again, with the id they had`);
   }, 180_000);
 });

@@ -181,7 +181,7 @@ export default {
   about: {
     auth: "One of `token`, `username` with `password`, `nkeySeed`, or `credentials`; a client certificate in `tls`.",
     permissions:
-      "Publish on the subject, subscribe to `_INBOX.>`. Publishing on `$JS.API.STREAM.NAMES` is for `petrel check --connect` alone, which says so when it is missing. Petrel makes no stream: one that takes the subject must be there.",
+      "Publish on the subject, subscribe to `_INBOX.>`. Publishing on `$JS.API.STREAM.NAMES` is for `petrel check --connect` alone, which says so when it is missing. Petrel makes no stream: one that takes the subject, and acknowledges (not `no_ack`), must be there.",
     limits:
       "1 MiB a message with its headers unless the server's [`max_payload`](https://docs.nats.io/running-a-nats-service/configuration#limits) says otherwise, which Petrel heeds; a stream may take less (`max_msg_size`)",
     order: "per object",

@@ -1,5 +1,6 @@
 /** Real servers as far ends, read back by their own APIs and clients. */
 import { eventually } from "../../e2e/eventually.ts";
+import { natsAddress, natsStream } from "../../e2e/nats-client.ts";
 import { lokiIds, redisIds, searchIds } from "../../e2e/read-back.ts";
 import { arrivedFrom, fileEnd, pipeEnd, syslogEnd, udpEnd, webhookEnd } from "../../e2e/receivers.ts";
 import { component, type Running } from "../../testbed/component.ts";
@@ -51,6 +52,19 @@ async function redis(): Promise<End> {
     server: titleOf(server),
     receiver: { redis: { address: `127.0.0.1:${server.ports.redis}`, password: server.env.PASSWORD, key: RUN } },
     ids: (count) => until(count, async () => redisIds(server, RUN)),
+  };
+}
+
+async function nats(): Promise<End> {
+  const server = await component("nats");
+  const { PASSWORD: password } = server.env;
+  const subject = `kubernetes.events.${RUN}`;
+  const stream = await natsStream(server, "users", { name: RUN, subjects: [subject] });
+  return {
+    name: "nats",
+    server: titleOf(server),
+    receiver: { nats: { servers: natsAddress(server, "users"), username: "writer", password, subject } },
+    ids: (count) => until(count, async () => (await stream.stored()).map(({ id }) => id)),
   };
 }
 
@@ -175,5 +189,13 @@ async function local(folder: string): Promise<End[]> {
 /** The far ends with a real server, AWS excepted; they are started when they do not run. */
 export async function realEnds(folder: string): Promise<End[]> {
   const stores = [await search("elasticsearch"), await search("opensearch"), await loki(), await influxdb()];
-  return [...stores, await kafka(), await redis(), await pubsub(), await graphite(), ...(await local(folder))];
+  return [
+    ...stores,
+    await kafka(),
+    await nats(),
+    await redis(),
+    await pubsub(),
+    await graphite(),
+    ...(await local(folder)),
+  ];
 }
