@@ -28,16 +28,20 @@ export function subjectTemplate(text: TemplateText): SubjectTemplate {
     throw new ConfigError(`nats.subject: ${JSON.stringify(source)} has a wildcard, which nothing can be published on`);
   // Nothing that an event says can be taken for it.
   const dot = `\u001f${randomBytes(6).toString("hex")}\u001f`;
-  const marked = parts.map((part, at) => (at % 2 === 0 ? part.replaceAll(".", dot) : part)).join("");
+  const mark = (part: string) => part.replaceAll(".", dot);
+  const marked = parts.map((part, at) => (at % 2 === 0 ? mark(part) : part)).join("");
+  const subject = (rendered: string) =>
+    rendered
+      .toWellFormed()
+      .split(dot)
+      .map((token) => token.replace(UNSAFE, "_") || "_")
+      .join(".");
   const [start = ""] = parts;
+  const whole = start.lastIndexOf(".");
+  const above = whole === -1 ? ">" : `${subject(mark(start.slice(0, whole)))}.>`;
   return {
     template: typeof text === "string" ? marked : "eta" in text ? { eta: marked } : { go: marked },
-    subject: (rendered) =>
-      rendered
-        .toWellFormed()
-        .split(dot)
-        .map((token) => token.replace(UNSAFE, "_") || "_")
-        .join("."),
-    pattern: parts.length === 1 ? source : `${start.slice(0, start.lastIndexOf(".") + 1)}>`,
+    subject,
+    pattern: parts.length === 1 ? subject(marked) : above,
   };
 }
