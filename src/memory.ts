@@ -29,7 +29,7 @@ export function tookIn(bytes: number, listed = false): void {
 /** Of what was posted, and is garbage. */
 const POSTED = 4 * 1024 * 1024;
 /** Bytes that may be resident before more is done. */
-const CROWDED = 88 * 1024 * 1024;
+const CROWDED = 94 * 1024 * 1024;
 
 let garbage = 0;
 

@@ -9,7 +9,7 @@ import { NotAnEvent } from "../normalise.ts";
 import type { Pipeline } from "../pipeline/pipeline.ts";
 import type { Prepared } from "../pipeline/posting.ts";
 import type { Secret } from "../sink.ts";
-import { createPace } from "./pace.ts";
+import { createPace, resting, restless } from "./pace.ts";
 import { problemResponse, REFUSALS, Refused } from "./problem.ts";
 import { createAllowance, readBody, SMALL } from "./read-body.ts";
 import { type Reading, readingOf, readPosted } from "./read-posted.ts";
@@ -27,6 +27,8 @@ export interface HttpSourceOptions {
   /** Of the config, read anew with each request. */
   readonly token: Secret | undefined;
   readonly pipeline: Pick<Pipeline, "watch" | "prepare" | "fits" | "post" | "committed" | "room">;
+  /** A watch is read beside it, and is not to wait. Default: none. */
+  readonly watching?: boolean;
   /** Whether what is posted would be delivered by this process. */
   leads(): boolean;
   readonly logger: Logger;
@@ -59,7 +61,7 @@ export function startHttpSource(options: HttpSourceOptions): HttpSource {
     large: createAllowance(Math.max(ALL_BODIES, 2 * config.maxBody)),
   };
   const watch = pipeline.watch("http");
-  const pace = createPace();
+  const pace = createPace(options.watching ? resting : restless);
   const end = new AbortController();
   let refusing = false;
   let crowd: Promise<void> | undefined;
@@ -79,7 +81,7 @@ export function startHttpSource(options: HttpSourceOptions): HttpSource {
     return crowd !== undefined;
   }
 
-  function admit(request: Request, url: URL): void {
+  function admit(request: Request): void {
     const origin = request.headers.get("origin");
     const site = request.headers.get("sec-fetch-site") ?? "none";
     // A page may post a form anywhere without asking first.
@@ -89,7 +91,7 @@ export function startHttpSource(options: HttpSourceOptions): HttpSource {
     if (options.token === undefined) return;
     const given = /^Bearer +(\S+)$/i.exec(request.headers.get("authorization") ?? "")?.[1];
     // As https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/http-webhook.md#3-authorization has it.
-    if (isToken(given ?? url.searchParams.get("access_token") ?? "", options.token)) return;
+    if (isToken(given ?? new URL(request.url).searchParams.get("access_token") ?? "", options.token)) return;
     throw new Refused(401, { detail: "send the bearer token of `http.token`" }, { "www-authenticate": "Bearer" });
   }
 
@@ -168,20 +170,21 @@ export function startHttpSource(options: HttpSourceOptions): HttpSource {
       throw error;
     } finally {
       body.done();
-      wasted(GARBAGE * body.bytes.length);
+      // Of small ones the engine thinks by itself.
+      if (body.bytes.length > SMALL) wasted(GARBAGE * body.bytes.length);
     }
   }
 
   async function answer(request: Request): Promise<Response> {
     try {
-      const url = new URL(request.url);
-      if (!PATHS.has(url.pathname)) throw new Refused(404, { detail: `post to /events or ${BRIDGE_PATH}` });
+      const path = pathOf(request.url);
+      if (!PATHS.has(path)) throw new Refused(404, { detail: `post to /events or ${BRIDGE_PATH}` });
       if (request.method === "OPTIONS") return consent(request);
-      admit(request, url);
+      admit(request);
       if (request.method !== "POST") {
         throw new Refused(405, { detail: `${request.method.slice(0, 16)} is not served here` }, { allow: METHODS });
       }
-      return await take(request, url.pathname);
+      return await take(request, path);
     } catch (error) {
       if (error instanceof Refused) return problemResponse(error);
       logger.error("a request to the http source failed", {
@@ -219,6 +222,13 @@ export function startHttpSource(options: HttpSourceOptions): HttpSource {
   } catch (error) {
     throw new Error(`cannot listen on ${config.address} for the http source: ${listenError(error)}`);
   }
+}
+
+/** Without the work of parsing all of a URL, for each of many requests. */
+function pathOf(url: string): string {
+  const start = url.indexOf("/", "https://".length);
+  const end = url.indexOf("?", start);
+  return start < 0 ? "/" : url.slice(start, end < 0 ? url.length : end);
 }
 
 /** Header values are visible ASCII. */

@@ -3,8 +3,13 @@
  * it at once, so that between two slices the sockets of watches and receivers are served.
  */
 
-/** Milliseconds of work in one turn. A watch waits for that long at most, and a turn itself costs a tenth of it. */
-const SLICE_MS = 1;
+/**
+ * Milliseconds of work in one turn: more, and more comes into the log in a turn than receivers pass by in one, so that
+ * what a watch tells waits behind it. A turn itself costs a fifth of it.
+ */
+const SLICE_MS = 0.25;
+/** Between two slices, where a watch is to be read meanwhile: 9,000 posts a second, or twice as many events in lists. */
+const REST_MS = 1;
 
 export interface Pace {
   /**
@@ -21,11 +26,12 @@ interface Job {
   step(): boolean;
 }
 
-/** `now`: milliseconds; `later`: runs what it is given once the sockets that are ready now were served. */
-export function createPace(
-  now: () => number = () => performance.now(),
-  later: (then: () => void) => void = setImmediate,
-): Pace {
+/** Rests between two slices; or goes on as soon as the sockets that are ready were served. */
+export const resting = (then: () => void): void => void setTimeout(then, REST_MS);
+export const restless = (then: () => void): void => void setImmediate(then);
+
+/** `later`: when the next slice is. `now`: milliseconds. */
+export function createPace(later: (then: () => void) => void, now: () => number = () => performance.now()): Pace {
   /** Served round and round: one that has a thousand steps keeps nobody waiting who has one. */
   const jobs: Job[] = [];
   let spent = 0;

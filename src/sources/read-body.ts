@@ -24,6 +24,9 @@ export const SMALL = 64 * 1024;
 /** Bytes of a body that is read in one piece, which takes a third of the time; and how many of them may be under way. */
 const TINY = 16 * 1024;
 const MOST_TINY = 512;
+/** Bytes that come at least in each sixth of the time, of a body that keeps others out: of 30 s, 50 kbit/s. */
+const LEAST_PROGRESS = 32 * 1024;
+const PARTS_OF_TIME = 6;
 /** Header and end of a file of gzip, in bytes. */
 const SMALLEST_GZIP = 18;
 /** The least that zlib takes. */
@@ -107,7 +110,7 @@ export async function readBody(
     }
     // It is there twice, as bytes and as text, or packed and unpacked: how large that is, its end tells.
     if (large) hold(gzip ? declared : 2 * declared);
-    const packed = await collect(request, limits, async (chunk, size) => {
+    const packed = await collect(request, limits, large, async (chunk, size) => {
       if (size > held) hold(size - held);
       if (!gzip) await pace.run(inPieces(chunk, look));
     });
@@ -141,17 +144,24 @@ async function whole(request: Request, limits: BodyLimits): Promise<Uint8Array> 
 async function collect(
   request: Request,
   limits: BodyLimits,
+  large: boolean,
   grown: (chunk: Uint8Array, size: number) => Promise<void>,
 ): Promise<Uint8Array> {
   const reader = request.body?.getReader();
   if (!reader) return new Uint8Array();
   const chunks: Uint8Array[] = [];
   let size = 0;
-  let late = false;
-  const timer = setTimeout(() => {
-    late = true;
+  let seen = 0;
+  let late: Refused | undefined;
+  const giveUp = (why: Refused): void => {
+    late = why;
     reader.cancel().catch(() => {});
-  }, limits.timeoutMs);
+  };
+  const timer = setTimeout(() => giveUp(tooLate(limits)), limits.timeoutMs);
+  const progress = setInterval(() => {
+    if (large && size - seen < LEAST_PROGRESS) giveUp(tooSlow(limits));
+    seen = size;
+  }, limits.timeoutMs / PARTS_OF_TIME);
   try {
     for (;;) {
       const { done, value } = await reader.read();
@@ -168,8 +178,9 @@ async function collect(
     throw error instanceof Refused ? closing(error) : cutOff();
   } finally {
     clearTimeout(timer);
+    clearInterval(progress);
   }
-  throw tooLate(limits);
+  throw late;
 }
 
 let unpacking: Promise<unknown> = Promise.resolve();
@@ -218,6 +229,13 @@ function tooLate({ timeoutMs }: BodyLimits): Refused {
     { connection: "close" },
   );
 }
+
+const tooSlow = ({ timeoutMs }: BodyLimits): Refused =>
+  new Refused(
+    408,
+    { detail: `less than ${LEAST_PROGRESS} bytes of the body came within ${timeoutMs / PARTS_OF_TIME / 1_000} s` },
+    { connection: "close" },
+  );
 
 function tooLarge({ maxBody }: BodyLimits): Refused {
   return new Refused(

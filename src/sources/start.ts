@@ -40,6 +40,7 @@ export async function startSources(options: SourcesOptions): Promise<Sources> {
       config: config.http,
       token: token === undefined ? undefined : openSecret(token, { env: options.env }),
       pipeline,
+      watching: config.sources.includes("kubernetes"),
       leads: options.leads,
       logger,
       metrics,

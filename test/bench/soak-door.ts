@@ -6,8 +6,8 @@ import { parseArgs } from "node:util";
 import { ATTACKS } from "../door/attacks.ts";
 import { openScene, type Run } from "../door/scene.ts";
 
-const CALM_SECONDS = 4;
-const ATTACK_SECONDS = 5;
+const CALM_SECONDS = 3;
+const ATTACK_SECONDS = 4;
 const ROUNDS = 3;
 
 const ms = (value: number) => value.toFixed(1);

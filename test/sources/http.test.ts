@@ -493,15 +493,31 @@ test("consents to senders of CloudEvents who ask, and not to pages", async () =>
   ]);
 });
 
-test("a body that comes too slowly is not waited for", async () => {
-  using door = openDoor({ bodyTimeoutMs: 100 });
+test.each([
+  ["a small one", 1_000, 100, "the body did not come whole within 0.1 s"],
+  ["one that is read in pieces", 30_000, 100, "the body did not come whole within 0.1 s"],
+  ["one that keeps others out", 70_000, 1_200, "less than 32768 bytes of the body came within 0.2 s"],
+])("a body that comes too slowly is not waited for: %s", async (_, length, bodyTimeoutMs, detail) => {
+  using door = openDoor({ bodyTimeoutMs, config: { ...HTTP, maxBody: 80_000 } });
   const { promise, resolve } = Promise.withResolvers<string>();
+  let answer = "";
   const socket = await Bun.connect({
     hostname: "127.0.0.1",
     port: door.source.port,
-    socket: { data: (_, data) => resolve(Buffer.from(data).toString()), error: () => {} },
+    socket: {
+      data(_, data) {
+        answer += Buffer.from(data).toString();
+      },
+      close: () => resolve(answer),
+      error: () => {},
+    },
   });
-  socket.write("POST /events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{");
-  expect((await promise).split("\r\n")[0]).toBe("HTTP/1.1 408 Request Timeout");
-  socket.end();
+  const begun = performance.now();
+  socket.write(
+    `POST /events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\n\r\n{`,
+  );
+  // Whoever has an answer before the end of the body is not heard any more.
+  const [head = "", body = "{}"] = (await promise).split("\r\n\r\n");
+  expect([head.split("\r\n")[0], JSON.parse(body).detail]).toEqual(["HTTP/1.1 408 Request Timeout", detail]);
+  expect(performance.now() - begun).toBeLessThan(1_000);
 });

@@ -7,8 +7,8 @@ function stage() {
   const turns: (() => void)[] = [];
   const done: string[] = [];
   const pace = createPace(
-    () => now,
     (then) => void turns.push(then),
+    () => now,
   );
   function* work(name: string, steps: number, ms: number): Generator<void, string> {
     for (let step = 0; step < steps; step++) {
@@ -23,10 +23,10 @@ function stage() {
 
 test("a turn has a slice, which all who wait share in turns", async () => {
   const { pace, work, turns, did } = stage();
-  const first = pace.run(work("a", 4, 0.4));
+  const first = pace.run(work("a", 4, 0.1));
   // It is done at once as far as the slice goes.
   expect(did()).toBe("a0 a1 a2");
-  const second = pace.run(work("b", 2, 0.4));
+  const second = pace.run(work("b", 2, 0.1));
   expect(did()).toBe("");
   turns.shift()?.();
   expect(did()).toBe("a3 b0 b1");
