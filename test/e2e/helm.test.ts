@@ -7,9 +7,10 @@ import type { Manifest as RbacManifest } from "../../src/kube/rbac.ts";
 import { helmProgram } from "../testbed/helm.ts";
 import { type Cluster, cluster } from "../testbed/kube-cluster.ts";
 import { command } from "../testbed/place.ts";
+import { freePorts } from "../testbed/process.ts";
 import { describeReal } from "../testbed/suite.ts";
 import { eventually } from "./eventually.ts";
-import { EXECUTABLE } from "./executable.ts";
+import { EXECUTABLE, startExecutable } from "./executable.ts";
 import { cannotBeInPod, startPod } from "./pod.ts";
 
 const CHART = resolve(import.meta.dir, "../../deploy/helm");
@@ -18,6 +19,7 @@ const CASES = readdirSync(FIXTURES)
   .filter((file) => file.endsWith(".values.yaml"))
   .map((file) => file.replace(".values.yaml", ""))
   .sort();
+const FORWARDERS = ["-f", join(FIXTURES, "forwarders.values.yaml")];
 /** `PETREL_GOLDEN=write` writes the golden files anew. */
 const WRITE = process.env.PETREL_GOLDEN === "write";
 
@@ -30,6 +32,12 @@ interface Manifest extends RbacManifest {
       readonly spec: Record<string, unknown>;
     };
   };
+}
+
+/** Of a config in a ConfigMap: what a test changes of it. */
+interface Rendered {
+  readonly http: Readonly<Record<string, unknown>>;
+  readonly receivers: readonly { readonly webhook: { readonly endpoint: string } }[];
 }
 
 describeReal("the Helm chart", ["helm", "kube"], () => {
@@ -83,6 +91,11 @@ describeReal("the Helm chart", ["helm", "kube"], () => {
     [["--set", "image.tag=latest"], "tag"],
     [["--set", "diagnosticMode.enabled=true"], "diagnosticMode"],
     [["--set-string", "config=a: [b"], "config is no YAML"],
+    [["--set", "forwarder.enabled=true"], "needs http among config.sources"],
+    [[...FORWARDERS, "--set", "forwarder.config.sources={http,kubernetes}"], "with a watch on every node"],
+    [[...FORWARDERS, "--set", "forwarder.config.sources=null"], "with a watch on every node"],
+    [[...FORWARDERS, "--set", "forwarder.config.leaderElection.enabled=true"], "must not have leaderElection"],
+    [[...FORWARDERS, "--set", "forwarder.config.receivers[0].name=a"], "must not have receivers"],
   ])("%j is refused", async (flags, words) => {
     const said = await render("petrel", ...flags).then(
       () => "rendered",
@@ -98,23 +111,24 @@ describeReal("the Helm chart", ["helm", "kube"], () => {
       const manifests = known(parse(await render(namespace, ...values(name))));
       await kube.kubectl(["apply", "--validate=strict", "-f", "-"], list(manifests));
       try {
-        const workload = manifests.find(({ spec }) => spec?.template);
-        const { labels } = workload?.spec?.template?.metadata ?? {};
-        // Claims of a StatefulSet are made for its pods.
-        const claims = workload?.kind === "StatefulSet" ? [{ name: "state", emptyDir: {} }] : [];
-        const spec = workload?.spec?.template?.spec ?? {};
-        const volumes = [...(spec.volumes as object[]), ...claims];
-        const pod = {
-          apiVersion: "v1",
-          kind: "Pod",
-          metadata: { name: "probe", namespace, labels },
-          spec: { ...spec, volumes },
-        };
-        const said = await kube.kubectl(
-          ["create", "--dry-run=server", "--validate=strict", "-f", "-"],
-          JSON.stringify(pod),
-        );
-        expect(said).toContain("pod/probe created");
+        for (const workload of manifests.filter(({ spec }) => spec?.template)) {
+          const { labels } = workload.spec?.template?.metadata ?? {};
+          // Claims of a StatefulSet are made for its pods.
+          const claims = workload.kind === "StatefulSet" ? [{ name: "state", emptyDir: {} }] : [];
+          const spec = workload.spec?.template?.spec ?? {};
+          const volumes = [...(spec.volumes as object[]), ...claims];
+          const pod = {
+            apiVersion: "v1",
+            kind: "Pod",
+            metadata: { name: "probe", namespace, labels },
+            spec: { ...spec, volumes },
+          };
+          const said = await kube.kubectl(
+            ["create", "--dry-run=server", "--validate=strict", "-f", "-"],
+            JSON.stringify(pod),
+          );
+          expect(said).toContain("pod/probe created");
+        }
       } finally {
         await kube.kubectl(["delete", "--wait=false", "--ignore-not-found", "-f", "-"], list(manifests));
       }
@@ -153,10 +167,94 @@ describeReal("the Helm chart", ["helm", "kube"], () => {
   test.each(CASES)("petrel check takes the config of %s", async (name) => {
     const manifests = parse(await render("petrel", ...values(name)));
     const file = join(folder, `${name}-checked.yaml`);
-    await Bun.write(file, manifests.find(({ kind }) => kind === "ConfigMap")?.data?.["config.yaml"] ?? "");
-    const env = { POD_NAMESPACE: "petrel", POD_NAME: "petrel-0" };
-    expect(await command([EXECUTABLE, "check", "-c", file], { env })).not.toContain("error");
+    const configs = manifests.flatMap(({ data }) => data?.["config.yaml"] ?? []);
+    expect(configs.length).toBeGreaterThan(0);
+    for (const config of configs) {
+      await Bun.write(file, config);
+      const env = { POD_NAMESPACE: "petrel", POD_NAME: "petrel-0", TOKEN: "token" };
+      expect(await command([EXECUTABLE, "check", "-c", file], { env })).not.toContain("error");
+    }
   });
+
+  test("a forwarder has no right and no token, so that however many there are one pod watches", async () => {
+    const rendered = await render("petrel", ...FORWARDERS);
+    const manifests = parse(rendered);
+    const forwarder = manifests.find(({ kind }) => kind === "DaemonSet");
+    expect(forwarder?.spec?.template?.spec).toMatchObject({
+      serviceAccountName: "petrel-forwarder",
+      automountServiceAccountToken: false,
+    });
+    // Whom the rights are for.
+    const subjects = manifests.flatMap(({ kind }, index) =>
+      /Binding$/.test(kind) ? [JSON.stringify(manifests[index])] : [],
+    );
+    expect(subjects.length).toBeGreaterThan(0);
+    expect(subjects.filter((binding) => binding.includes("petrel-forwarder"))).toEqual([]);
+    // Neither is it taken for one of the pods that do watch.
+    const watcher = manifests.find(({ kind }) => kind === "Deployment");
+    expect(forwarder?.spec?.template?.metadata?.labels?.["app.kubernetes.io/name"]).toBe("petrel-forwarder");
+    expect(watcher?.spec?.template?.metadata?.labels?.["app.kubernetes.io/name"]).toBe("petrel");
+  });
+
+  test("what is posted to a forwarder comes once, though the API server tells of it as well", async () => {
+    const configs = parse(await render("petrel", ...FORWARDERS)).flatMap(({ kind, metadata, data }) =>
+      kind === "ConfigMap"
+        ? [{ name: metadata.name, config: Bun.YAML.parse(data?.["config.yaml"] ?? "") as Rendered }]
+        : [],
+    );
+    const of = (name: string) => configs.find((one) => one.name === name)?.config;
+    const [central, forwarder] = [of("petrel"), of("petrel-forwarder")];
+    if (!central || !forwarder) throw new Error("no such ConfigMaps");
+    const [port = 0, edge = 0] = await freePorts(2);
+    const [receiver] = forwarder.receivers;
+    expect(receiver?.webhook.endpoint).toBe("http://petrel-events.petrel.svc:8888/events");
+    const env = { TOKEN: "bearer-token" };
+    const start = async (name: string, config: object, http: object) => {
+      const place = join(folder, name);
+      mkdirSync(place);
+      // Where this machine has it, instead of the cluster's names and the pod's volumes.
+      const here = { ...config, http, state: { path: join(place, "state") } };
+      return await startExecutable(place, here, kube.adminConfig, { env });
+    };
+    const watching = await start("central", central, { ...central.http, address: `127.0.0.1:${port}` });
+    const receivers = [{ ...receiver, webhook: { ...receiver?.webhook, endpoint: `http://127.0.0.1:${port}/events` } }];
+    const forwarding = await start("forwarder", { ...forwarder, receivers }, { address: `127.0.0.1:${edge}` });
+    try {
+      const involvedObject = { apiVersion: "v1", kind: "Pod", name: "forwarded", namespace: "default" };
+      const now = new Date().toISOString();
+      const write = (name: string) =>
+        kube.api("POST", "/api/v1/namespaces/default/events", {
+          ...{ metadata: { name, namespace: "default" }, involvedObject, reason: "Tested", type: "Normal" },
+          ...{ firstTimestamp: now, lastTimestamp: now },
+        });
+      const name = `forwarded-${Date.now().toString(36)}`;
+      const both = await write(name);
+      // What only the node knows.
+      const only = {
+        ...Object(both),
+        metadata: { name: `${name}-only`, namespace: "default", uid: crypto.randomUUID() },
+      };
+      for (const event of [both, only]) {
+        const { status } = await fetch(`http://127.0.0.1:${edge}/events`, {
+          method: "POST",
+          body: JSON.stringify(event),
+        });
+        expect(status).toBeLessThan(300);
+      }
+      const lines = (part: string) => watching.stdout.filter((line) => line.includes(`"${part}"`)).length;
+      await eventually("what only the node knows has come by the forwarder", 15_000, () =>
+        lines(`${name}-only`) === 1 ? undefined : `${watching.stderr()}\n${forwarding.stderr()}`,
+      );
+      await eventually("the central one has acknowledged both", 15_000, async () => {
+        const taken = await forwarding.metric("petrel_events_delivered_total");
+        return taken === 2 ? undefined : `it has acknowledged ${taken}`;
+      });
+      await eventually("and the other one", 15_000, () => (lines(name) > 0 ? undefined : watching.stderr()));
+      expect(lines(name)).toBe(1);
+    } finally {
+      await Promise.all([forwarding.stop(), watching.stop()]);
+    }
+  }, 60_000);
 
   const why = cannotBeInPod();
   if (why !== undefined) {
