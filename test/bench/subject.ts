@@ -111,6 +111,8 @@ function linesOf(stream: ReadableStream<Uint8Array>): () => Promise<string> {
 export interface Load {
   /** The config, for receivers at the simulated cluster's `url`. */
   config(url: string): string;
+  /** What Petrel logs as errors belongs to it. Default: it is shown, and means that something is wrong with the run. */
+  readonly errors?: true;
   /** Before the subject starts. */
   prepare?(cluster: Cluster): Promise<unknown>;
 }
@@ -162,7 +164,8 @@ export async function withSubject<T>(subject: Subject, load: Load, work: (run: R
     const code = await child.exited;
     clearTimeout(late);
     const said = await errors;
-    if (subject.dropped !== undefined && (code !== 0 || said.includes('"level":"error"')))
+    const wrong = code !== 0 || (!load.errors && said.includes('"level":"error"'));
+    if (subject.dropped !== undefined && wrong)
       process.stderr.write(`${subject.name} ended with ${code}\n${said.slice(-2_000)}\n`);
     await rm(folder, { recursive: true });
   }
