@@ -1,10 +1,12 @@
 /** Values of several runs → medians with their spread, as JSON and as a page. */
 import { readFileSync } from "node:fs";
 import { cpus, loadavg, totalmem } from "node:os";
-import { commitOf } from "../../src/build.ts";
-import { version } from "../../src/version.ts";
-import { ROOT } from "../parts.ts";
+import { z } from "zod";
 import type { Measure, Value } from "./scenarios.ts";
+import { EXECUTABLE } from "./subject.ts";
+
+/** What `petrel version -o json` says. */
+const VERSION = z.object({ version: z.string(), commit: z.string(), bun: z.string() });
 
 /** Of all runs of one subject. */
 export interface Spread {
@@ -30,7 +32,7 @@ export interface Measured {
 export interface Report {
   /** When it was begun, RFC 3339. */
   readonly time: string;
-  /** Of the sources; the executable was built from them. */
+  /** That the executable was built from, by its own word. */
   readonly commit: string;
   readonly versions: { readonly petrel: string; readonly bun: string; readonly kernel: string };
   readonly machine: { readonly cpu: string; readonly cores: number; readonly memoryGB: number };
@@ -44,12 +46,14 @@ export interface Report {
 
 /** All of a report but its figures. */
 export function circumstances(runs: number, peer: string | undefined): Omit<Report, "scenarios"> {
+  const { stdout } = Bun.spawnSync([EXECUTABLE, "version", "-o", "json"]);
+  const { version, commit, bun } = VERSION.parse(JSON.parse(stdout.toString()));
   return {
     time: new Date().toISOString(),
-    commit: commitOf(ROOT),
+    commit,
     versions: {
       petrel: version,
-      bun: Bun.version,
+      bun,
       kernel: readFileSync("/proc/sys/kernel/osrelease", "utf8").trim(),
     },
     machine: {

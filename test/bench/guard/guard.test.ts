@@ -16,4 +16,6 @@ test("a ratio is compared with one of the same CPU only, a count with any", () =
 test("what was measured is said beside the record", () => {
   const verdict = { value: 1_234, recorded: 1_000, limit: 1_100, met: false };
   expect(told({ unit: "bytes" }, verdict)).toBe("1,234 bytes, recorded 1,000 (23.4 %), limit 1,100: WORSE");
+  expect(told({ unit: "" }, { value: 111, recorded: 111, limit: 122.1, met: true })).toEndWith(": met");
+  expect(told({ unit: "" }, { value: 99, recorded: 111, limit: 122.1, met: true })).toEndWith("should be recorded");
 });

@@ -33,7 +33,7 @@ export interface Guard {
   readonly scatter?: number;
   /** Comparable on one kind of CPU only. */
   readonly ofCpu?: true;
-  /** As exactly as must be known to tell it from the limit; without one, as exactly as can be. */
+  /** As exactly as must be known to tell it from the limit, which 0 is always; without one, as exactly as can be. */
   measure(limit?: number): Promise<number>;
 }
 
@@ -194,11 +194,13 @@ export async function guard(args: readonly string[]): Promise<number> {
 }
 
 export function told(
-  { unit }: Pick<Guard, "unit">,
+  { unit, lessIsWorse }: Pick<Guard, "unit" | "lessIsWorse">,
   { value, recorded, limit, met }: Exclude<Verdict, { skipped: string }>,
 ): string {
   const shown = (number: number) => (number >= 1_000 ? Math.round(number).toLocaleString("en") : number.toPrecision(3));
   const figures = `${shown(value)} ${unit}`.trimEnd();
   const change = `${(100 * (value / recorded - 1)).toFixed(1)} %`;
-  return `${figures}, recorded ${shown(recorded)} (${change}), limit ${shown(limit)}: ${met ? "met" : "WORSE"}`;
+  const better = lessIsWorse ? value > recorded * (1 + ALLOWED) : value < recorded * (1 - ALLOWED);
+  const verdict = better ? "met, and so much better that it should be recorded" : met ? "met" : "WORSE";
+  return `${figures}, recorded ${shown(recorded)} (${change}), limit ${shown(limit)}: ${verdict}`;
 }
