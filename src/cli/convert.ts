@@ -72,18 +72,18 @@ async function recognised(text: string, io: Io): Promise<Found> {
     const path = variables.EVENTROUTER_CONFIG;
     return { kind: "other", ...fromVariables(variables, path ? readFrom(path, io) : undefined) };
   }
-  const document = text.trimStart().startsWith("{")
-    ? undefined
-    : parseDocument(text, { uniqueKeys: false, logLevel: "silent" });
+  const yaml = !text.trimStart().startsWith("{");
+  // Mistakes in its syntax are dealt with where they are understood.
+  if (yaml && /^["']?(?:route|receivers)["']?[ \t]*:/m.test(text)) {
+    return { kind: "exporter", text, remarks: [], line: 1 };
+  }
+  const document = yaml ? parseDocument(text, { uniqueKeys: false, logLevel: "silent" }) : undefined;
   let value: unknown;
   try {
     value = document ? document.toJS() : JSON.parse(text);
   } catch {
     throw new UsageError("this is neither JSON, nor YAML, nor NAME=VALUE in lines");
   }
-  // Mistakes in its syntax are dealt with where they are understood.
-  if (document && /^["']?(?:route|receivers)["']?[ \t]*:/m.test(text))
-    return { kind: "exporter", text, remarks: [], line: 1 };
   if (!isObject(value)) throw new UsageError("this is no predecessor's config");
   if ("receivers" in value || "route" in value || isExporters(value))
     return { kind: "exporter", text, remarks: [], line: 1 };

@@ -167,6 +167,9 @@ describe("what the exporter was probed with", () => {
     const { code, out, err } = await petrel(["convert", "-"], { stdin: "route:\n\tmatch: []\n" });
     expect([code, out]).toEqual([2, ""]);
     expect(err).toContain("tab character in the indentation of line 2");
+    const alias = await petrel(["convert", "-"], { stdin: "route: { match: [{ receiver: *a }] }\n" });
+    expect([alias.code, alias.out]).toEqual([2, ""]);
+    expect(alias.err).toContain("no anchor has this name");
   });
 });
 

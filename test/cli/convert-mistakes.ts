@@ -233,4 +233,9 @@ export const MISTAKES: readonly Mistake[] = [
     name: "a pattern with a backslash in quotes",
     yaml: `route: { match: [{ message: "\\d+", receiver: dump }] }\n${DUMP}`,
   },
+  {
+    name: "an anchor in what is taken out",
+    yaml: "route:\n  match:\n    - receiver: a\nreceivers:\n  - name: unused\n    file: &f { path: /tmp/x }\n  - name: a\n    file: *f\n",
+    gone: ["unused"],
+  },
 ];

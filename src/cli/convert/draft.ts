@@ -10,6 +10,7 @@ import {
   parseDocument,
   Scalar,
   stringify,
+  visit,
   type YAMLMap,
   type YAMLSeq,
 } from "yaml";
@@ -59,10 +60,11 @@ const PARSE = {
   logLevel: "silent",
 } as const;
 
-/** `source`: text that parses. */
-export function openDraft(source: string): Draft {
+/** `source`: text that parses. `inline`: without anchors, because what they are at may be taken out. */
+export function openDraft(source: string, inline: boolean): Draft {
   const shielded = shield(source);
   const document: Document = parseDocument(shielded, PARSE);
+  if (inline) writeOut(document);
   const locate = positions(source);
   const remarks: string[] = [];
   const warnings: Warning[] = [];
@@ -139,6 +141,22 @@ export function openDraft(source: string): Draft {
     },
     line,
   };
+}
+
+/** Each alias becomes what it stands for. */
+function writeOut(document: Document): void {
+  visit(document, {
+    Alias(_, alias) {
+      const node = alias.resolve(document)?.clone();
+      if (isNode(node) && "anchor" in node) delete node.anchor;
+      return isNode(node) ? node : undefined;
+    },
+  });
+  visit(document, {
+    Node(_, node) {
+      if ("anchor" in node) delete node.anchor;
+    },
+  });
 }
 
 export function pairOf(step: Step | undefined): Pair | undefined {

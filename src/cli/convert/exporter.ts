@@ -43,8 +43,18 @@ const REMARKS = [
 
 /** @throws ConfigError for what nobody can read. */
 export function convertExporter(source: string, options: ExporterOptions): ConvertedExporter {
+  try {
+    return converted(source, options, false);
+  } catch (error) {
+    if (!(error instanceof Error && error.message.startsWith("Unresolved alias"))) throw error;
+  }
+  return converted(source, options, true);
+}
+
+/** @throws Error when an anchor was in what is taken out: as the package `yaml` does. */
+function converted(source: string, options: ExporterOptions, inline: boolean): ConvertedExporter {
   const { text, warnings, rest } = mended(source, options);
-  const draft = openDraft(text);
+  const draft = openDraft(text, inline);
   draft.warnings.push(...warnings);
   draft.remarks.push(...(options.remarks ?? []));
   // An empty file is a config, and has no route.
@@ -80,7 +90,8 @@ function mended(source: string, { file, env, readFile }: ExporterOptions) {
   const faults = listed.filter(
     ({ code }) => !OF_THE_PLACE.has(code) && code !== "duplicate-key" && code !== "several-documents",
   );
-  if (read.cutAt !== undefined || (!read.root && findings.fatal)) {
+  const beyond = faults.some(({ code }) => code === "yaml-alias" || code === "yaml-key");
+  if (read.cutAt !== undefined || beyond || (!read.root && findings.fatal)) {
     throw new ConfigError(`${file} is not YAML as kubernetes-event-exporter reads it; mend that first`, faults);
   }
   const warnings = faults.map(
