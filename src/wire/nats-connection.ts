@@ -91,7 +91,7 @@ const NONSENSE = "it does not speak NATS's protocol";
 const CRLF = Buffer.from("\r\n");
 const INBOX_SID = 1;
 
-/** Where a connection gets its answers: nobody else can know it, and servers let only us listen there. */
+/** Where a connection gets its answers; nobody can guess it. */
 const inbox = (): string => `_INBOX.${randomBytes(12).toString("hex")}`;
 
 /** Connects and says who we are. Rejects with the error of socket or handshake, with NatsError, or what `credentials` throws. */
@@ -227,11 +227,15 @@ export function dialNats({ to, tls, credentials }: NatsDial): {
       if (/^permissions violation/i.test(text)) end(complaint);
       return;
     }
-    const all = [...exchanges].flatMap((exchange) => [...exchange.waiting].map((one) => ({ exchange, one })));
-    const meant = all.filter(({ one: [, { subject }] }) => denied === JSON.stringify(subject));
-    // Go quotes some letters in other ways: rather all of them than a wait in vain.
-    for (const { exchange, one } of meant.length > 0 ? meant : all)
-      settle(exchange, one[0], one[1].index, { kind: "denied", text });
+    // One for each message, in their order: more would be taken for another delivery's.
+    const all = [...exchanges].flatMap((exchange) =>
+      [...exchange.waiting].map(([number, one]) => ({ exchange, number, one })),
+    );
+    const found =
+      all.find(({ one }) => denied === JSON.stringify(one.subject)) ??
+      // Go quotes some letters in other ways.
+      all.find(({ one }) => /[^ -~]/.test(one.subject));
+    if (found) settle(found.exchange, found.number, found.one.index, { kind: "denied", text });
   }
 
   function answered(to: string, headers: string, text: string): void {

@@ -171,6 +171,17 @@ describe("what a server refuses", () => {
     });
   }
 
+  test("each message by itself: a refusal that is still to come is no other delivery's", async () => {
+    let refusals = 0;
+    const publish = ({ subject }: Published) => (refusals++ === 0 ? denied(subject) : undefined);
+    const { sink } = await setUp({}, { publish });
+    const { refused } = await refusalOf(sink.deliver([anEvent(), anEvent()], soon(100)));
+    expect(refused?.map(({ index, reason }) => [index, reason])).toEqual([
+      [0, "unauthorized"],
+      [1, "timeout"],
+    ]);
+  });
+
   test("a subject that is written otherwise in the refusal", async () => {
     const { sink } = await setUp({}, { publish: () => denied("a\\u200bb") });
     expect((await refusalOf(deliver(sink, { reason: "a\u200bb" }))).reason).toBe("unauthorized");
