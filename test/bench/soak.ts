@@ -1,6 +1,7 @@
 /** `bun run soak NAME`: long runs against the real thing, whose findings become test cases. */
 import { soakChaos } from "./soak-chaos.ts";
 import { soakDoor } from "./soak-door.ts";
+import { soakLink } from "./soak-link.ts";
 import { soakList } from "./soak-list.ts";
 import { soakSinks } from "./soak-sinks.ts";
 import { soakTemplates } from "./soak-templates.ts";
@@ -8,6 +9,7 @@ import { soakTemplates } from "./soak-templates.ts";
 const SOAKS: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = {
   chaos: soakChaos,
   door: soakDoor,
+  link: soakLink,
   list: soakList,
   sinks: soakSinks,
   templates: soakTemplates,
@@ -17,6 +19,12 @@ const HELP = `bun run soak chaos [SCENARIO…] [--outage N] [--memory N] [--walk
     the executable (bun run build) under kills, restarts, hand-overs and outages: what is lost, what is repeated.
     --outage, --memory, --walk   minutes of these; default 10
     --write                      put the report into test/bench/soak-chaos.md
+bun run soak link [--minutes N] [--rate N] [--journal N] [--write]
+    a Petrel at the edge whose link is down for longer than its journal has room for: what is pushed out, what arrives, memory.
+    --minutes   how long; default 25
+    --rate      events a second; default 200
+    --journal   its room in MiB; default 32
+    --write     put the report into test/bench/soak-link.md
 bun run soak list [--events N] [--write]
     memory of the executable that finds a million events at its start, all of them delivered.
     --events    how many; default 1,000,000
