@@ -77,6 +77,7 @@ export default defineSink({
       jetstream: config.jetstream,
       identity: identity(),
       tls: config.tls && tlsReader(config.tls),
+      sent: context.sent,
     });
 
     function identity(): NatsIdentity | undefined {

@@ -70,6 +70,8 @@ export interface NatsDial {
   readonly tls: TlsMaterial | undefined;
   /** The fields of CONNECT that say who we are. May throw. */
   readonly credentials: (info: ServerInfo) => Readonly<Record<string, string>>;
+  /** Told how many bytes go out for messages. */
+  readonly sent: (bytes: number) => void;
 }
 
 /** Messages that went out together. */
@@ -95,7 +97,7 @@ const INBOX_SID = 1;
 const inbox = (): string => `_INBOX.${randomBytes(12).toString("hex")}`;
 
 /** Connects and says who we are. Rejects with the error of socket or handshake, with NatsError, or what `credentials` throws. */
-export function dialNats({ to, tls, credentials }: NatsDial): {
+export function dialNats({ to, tls, credentials, sent }: NatsDial): {
   readonly opened: Promise<NatsConnection>;
   readonly close: NatsConnection["close"];
 } {
@@ -286,7 +288,9 @@ export function dialNats({ to, tls, credentials }: NatsDial): {
         parts.push(Buffer.from("PING\r\n"));
       }
       if (exchange.waiting.size === 0 && answers) finish(exchange);
-      else socket.write(Buffer.concat(parts));
+      const bytes = Buffer.concat(parts);
+      sent(bytes.length);
+      socket.write(bytes);
       return promise;
     },
     close: (why = CLOSED) => end(why),

@@ -27,6 +27,8 @@ export interface NatsOptions {
   readonly identity: NatsIdentity | undefined;
   /** Absent: no TLS. */
   readonly tls: (() => TlsMaterial) | undefined;
+  /** Told how many bytes go out for messages. */
+  readonly sent: (bytes: number) => void;
 }
 
 export interface Nats {
@@ -74,7 +76,7 @@ const NAMES = "$JS.API.STREAM.NAMES";
 const EXCERPT = 256;
 
 /** Nothing is opened before the first message. */
-export function natsClient({ servers, jetstream, identity, tls }: NatsOptions): Nats {
+export function natsClient({ servers, jetstream, identity, tls, sent }: NatsOptions): Nats {
   const names = servers.map(({ host, port }) => `${host}:${port}`).join(", ");
   const doing = `the message to NATS at ${names}`;
   /** The server to ask next, or that we are connected to. */
@@ -105,7 +107,7 @@ export function natsClient({ servers, jetstream, identity, tls }: NatsOptions): 
     for (let tried = 0; tried < servers.length; tried++) {
       const to = servers[at % servers.length];
       if (to === undefined) break;
-      const dial = dialNats({ to, tls: tls?.(), credentials });
+      const dial = dialNats({ to, tls: tls?.(), credentials, sent });
       line = dial;
       const hint = tls ? ", as from a server with `handshake_first: true`" : "";
       const late = new NatsError(`no greeting within ${CONNECT_MS / 1_000} s${hint}`);
