@@ -2,8 +2,6 @@
 export interface Mistake {
   readonly name: string;
   readonly yaml: string;
-  /** The result, without its head; as far as it is to be seen. */
-  readonly becomes?: string;
   /** Receivers that could not work and are taken out. */
   readonly gone?: readonly string[];
   /** It is read as its author meant it: opsgenie's exporter did so, or nothing did. */
