@@ -11,7 +11,8 @@ let since = 0;
 let collectedAt = 0;
 
 /**
- * Tell it of the bytes of every event that was taken in; those of a list, which is held while it is sorted, count twice.
+ * Tell it of the bytes of every event that was taken in, or read back from a disk; those of a list, which is held while it
+ * is sorted, count twice.
  * Every 8 MiB the heap is collected whole, in a few milliseconds:
  * the engine waits until it has doubled, and gives back network buffers and texts long after they are garbage, which in
  * a flood is 20 MB more.

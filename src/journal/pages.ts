@@ -1,5 +1,6 @@
 /** Entries read back from the journal, some at a time: receivers that lag read one after another. */
 import type { Event } from "../event.ts";
+import { tookIn } from "../memory.ts";
 import type { DiskEntry } from "../pipeline/log.ts";
 import { readFlags } from "../pipeline/log.ts";
 import type { Journal, JournalEntry } from "./journal.ts";
@@ -54,7 +55,11 @@ export function createPages(
     // A read ends early where entries are large.
     for (let seq = begin; seq < end; ) {
       const rows = journal.read(seq, end - seq);
-      for (const row of rows) if (row.seq < end) entries.set(row.seq, diskEntry(row));
+      for (const row of rows) {
+        if (row.seq >= end) continue;
+        entries.set(row.seq, diskEntry(row));
+        tookIn(row.body.length);
+      }
       const last = rows.at(-1);
       if (!last) break;
       seq = last.seq + 1;
