@@ -105,7 +105,9 @@ async function story(random: Random): Promise<void> {
     const ids = told();
     return written.filter((one) => !ids.has(one.id) && !one.lost);
   };
-  await eventually("every state that the server could still tell", () => missing().length === 0, 8_000).catch(() => {});
+  await eventually("every state that the server could still tell", () => missing().length === 0, 20_000).catch(
+    () => {},
+  );
   expect(missing()).toEqual([]);
   // Nothing was told twice, nothing that was never written, and per object in the order of writing.
   expect(sink.events.length).toBe(told().size);
@@ -125,4 +127,4 @@ async function story(random: Random): Promise<void> {
 
 const SEEDS = (process.env.PETREL_SEEDS ?? "1 2 3 4 5 6").split(" ").map(Number);
 
-test.concurrent.each(SEEDS)("nothing is lost, doubled or overtaken: seed %d", (seed) => story(seeded(seed)), 15_000);
+test.concurrent.each(SEEDS)("nothing is lost, doubled or overtaken: seed %d", (seed) => story(seeded(seed)), 40_000);

@@ -308,15 +308,15 @@ describe("look-ups", () => {
 
   test("one that never ends keeps those who need it for its time, and others not at all", async () => {
     const { pipeline, put, delivered } = await aPipeline(sinks, {
-      config: { ...lookedUp, receivers },
+      config: { ...lookedUp, lookupTimeoutMs: 500, receivers },
       lookup: () => new Promise(() => {}),
     });
     const begun = performance.now();
     put("a", "b");
     await eventually("the receiver that needs none", () => delivered("plain").length === 2);
-    expect(performance.now() - begun).toBeLessThan(35);
+    expect(performance.now() - begun).toBeLessThan(450);
     await eventually("the other", () => delivered("labelled").length === 2);
-    expect(performance.now() - begun).toBeGreaterThan(35);
+    expect(performance.now() - begun).toBeGreaterThan(450);
     await pipeline.stop();
   });
 
