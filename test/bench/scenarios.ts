@@ -1,7 +1,7 @@
 /** The loads that the budgets speak of, and what is measured of each. */
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { gzipSync } from "bun";
+import { gzip } from "../../src/release/tar.ts";
 import type { Received } from "./cluster.ts";
 import { type Usage, usage } from "./receivers/measure.ts";
 import { EXECUTABLE, type Load, type Run, type Subject, withSubject } from "./subject.ts";
@@ -68,10 +68,11 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     still: true,
     async measure() {
       const bytes = statSync(EXECUTABLE).size;
-      const gzip = gzipSync(new Uint8Array(readFileSync(EXECUTABLE))).length;
+      // As a release packs it.
+      const packed = gzip(readFileSync(EXECUTABLE)).length;
       return [
         { name: "size", unit: "MB", atMost: 125, value: bytes / 1e6 },
-        { name: "size, gzip", unit: "MB", atMost: 55, value: gzip / 1e6 },
+        { name: "size, gzip", unit: "MB", atMost: 55, value: packed / 1e6 },
       ];
     },
   },
