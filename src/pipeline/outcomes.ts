@@ -39,6 +39,9 @@ export interface OutcomesHost {
 /** The answer to what is still to be sent again when a receiver ends. */
 export const stopping = (): DeliveryError => new DeliveryError("unavailable", "the receiver stops");
 
+/** The destination may have taken what it was sent. */
+const isAmbiguous = ({ reason }: DeliveryError): boolean => reason === "network" || reason === "timeout";
+
 export function createOutcomes(
   settings: Pick<ReceiverSettings, "maxAgeMs">,
   host: ReceiverHost,
@@ -139,7 +142,7 @@ export function createOutcomes(
       return;
     }
     meters.failed[error.reason].value += group.events.length;
-    if (error.reason === "network" || error.reason === "timeout") meters.ambiguous.value += group.events.length;
+    if (isAmbiguous(error)) meters.ambiguous.value += group.events.length;
     circuit.note(error);
     if (whose === "retry") retry(group, error);
     else if (whose === "receiver") open(group, error);
@@ -186,13 +189,24 @@ export function createOutcomes(
     waiting.unshift(first);
   }
 
+  /** One that takes what it is sent, and says nothing, gets one event again with each probe, and not a batch. */
+  function firstOf(group: Group): Group {
+    if (group.events.length === 1) return group;
+    const [first = 0, ...others] = group.events.keys();
+    const probe = partOf(group, [first]);
+    probe.next = partOf(group, others);
+    probe.next.next = group.next;
+    return probe;
+  }
+
   function retry(group: Group, error: DeliveryError): void {
     const now = host.now();
     group.attempts++;
     meters.retried.value += group.events.length;
     const delay = circuit.failed(error, group.attempts, now);
-    group.readyAt = now + delay;
-    waiting.push(group);
+    const tried = circuit.state === "retrying" && isAmbiguous(error) ? firstOf(group) : group;
+    tried.readyAt = now + delay;
+    waiting.push(tried);
     logger.warn("delivery failed, will retry", {
       reason: error.reason,
       error: error.message,

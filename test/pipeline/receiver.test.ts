@@ -251,6 +251,29 @@ describe("refusals", () => {
     expect(delivered).toEqual(["c1", "c2"]);
   });
 
+  test("without an answer, again and again: one event is the probe, and the rest of its batch follows it", async () => {
+    let cut = true;
+    const deliver: Deliver = () => {
+      if (cut) throw new DeliveryError("network", "the connection was reset");
+    };
+    const { offer, attempts, delivered, receiver } = aReceiver(deliver, {
+      batch: { count: 10, bytes: 1_000_000, lingerMs: 0 },
+    });
+    offer("a", "b", "c", "a");
+    const sent = () => attempts.flat().length;
+    await eventually("more than enough failures", () => attempts.length >= 12);
+    // Five in a row are tried whole.
+    expect(attempts.slice(0, 5)).toEqual(Array.from({ length: 5 }, () => ["a", "b", "c", "a"]));
+    const before = [attempts.length, sent()] as const;
+    await eventually("probes", () => attempts.length >= before[0] + 5);
+    expect(sent() - before[1]).toBe(attempts.length - before[0]);
+    cut = false;
+    await eventually("all", () => delivered.length === 4);
+    expect(delivered).toEqual(["a", "b", "c", "a"]);
+    expect(attempts.slice(-2)).toEqual([["a"], ["b", "c", "a"]]);
+    await receiver.stop();
+  });
+
   test("the receiver's: the circuit opens, nothing is lost, one probe at a time", async () => {
     let refusing = true;
     const { receiver, offer, settled, delivered, attempts, meters } = aReceiver(
