@@ -1,5 +1,4 @@
 /** What the admin port answers. JSON only; what is wrong with a request is told in `error`. */
-import { randomBytes } from "node:crypto";
 import { type AdminHost, json } from "./admin-host.ts";
 import { describe, digestWith } from "./config/difference.ts";
 import type { Petrel } from "./petrel.ts";
@@ -73,7 +72,7 @@ async function route(request: Request, host: AdminHost): Promise<Response> {
 function description(host: AdminHost): object {
   const config = host.config();
   if (!config) throw new BadRequest(503, "Petrel is starting");
-  const salt = randomBytes(16).toString("hex");
+  const salt = Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString("hex");
   return { generation: host.generation(), salt, ...describe(config, digestWith(salt)) };
 }
 

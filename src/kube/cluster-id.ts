@@ -1,5 +1,4 @@
 /** Which cluster this is, so that positions of another one are not taken for positions here. */
-import { createHash } from "node:crypto";
 import { type ApiClient, ApiError } from "./client.ts";
 import type { Credentials } from "./credentials.ts";
 import { memberOf, textOf } from "./json.ts";
@@ -52,7 +51,8 @@ export async function readClusterId(options: ClusterIdOptions, signal: AbortSign
   };
   const [kubeSystem, uid] = await Promise.all([uidOf("kube-system"), uidOf(namespace)]);
   const ca = (await credentials.request()).tls?.ca ?? "";
-  const own = uid && `sha256-${createHash("sha256").update(`${ca.trim()}\0${uid}`).digest("hex").slice(0, 32)}`;
+  const own =
+    uid && `sha256-${new Bun.CryptoHasher("sha256").update(`${ca.trim()}\0${uid}`).digest("hex").slice(0, 32)}`;
   return { ...(kubeSystem && { kubeSystem }), ...(own && { own }) };
 }
 
