@@ -22,6 +22,8 @@ export interface ReceiverVerdict {
   readonly ambiguous: number;
   /** Of these, more than Petrel counted. */
   readonly uncountedAmbiguous: number;
+  /** Where, by life, if there are any. */
+  readonly uncountedWhere: readonly string[];
   /** What no kill, freeze, timeout or reset explains. */
   readonly unexplained: readonly string[];
   /** An event that came, for the first time, after a later one of its object, or while an earlier one was on its way. */
@@ -78,6 +80,7 @@ function judgeReceiver(story: Story, receiver: string, owed: readonly State[]): 
   let afterEnd = 0;
   let ambiguous = 0;
   let unseen = 0;
+  const toCount = new Map<number, string[]>();
 
   const kept = attempts.filter(({ taken }) => taken.length > 0).sort((a, b) => a.takenAt - b.takenAt);
   for (const attempt of kept) {
@@ -105,6 +108,7 @@ function judgeReceiver(story: Story, receiver: string, owed: readonly State[]): 
       else {
         ambiguous++;
         if (why === "unseen") unseen++;
+        else toCount.set(earlier.life, [...(toCount.get(earlier.life) ?? []), words(earlier)]);
       }
     }
   }
@@ -120,6 +124,13 @@ function judgeReceiver(story: Story, receiver: string, owed: readonly State[]): 
   }
   const droppedInAll = Object.values(dropped).reduce((sum, count) => sum + count, 0);
   const counted = counts.reduce((sum, one) => sum + one.ambiguous, 0);
+  const countedBy = (life: number): number => counts.find((one) => one.life === life)?.ambiguous ?? 0;
+  const uncountedWhere = [...toCount]
+    .filter(([life, attempts]) => attempts.length > countedBy(life))
+    .map(([life, attempts]) => {
+      const looked = Math.round(lives.get(life)?.readAt ?? Number.NaN);
+      return `counted ${countedBy(life)} when looked at ${looked}: ${attempts.slice(-3).join(", ")}`;
+    });
   return {
     receiver,
     obligations: owed.length,
@@ -129,6 +140,7 @@ function judgeReceiver(story: Story, receiver: string, owed: readonly State[]): 
     afterEnd,
     ambiguous,
     uncountedAmbiguous: Math.max(0, ambiguous - unseen - counted),
+    uncountedWhere,
     unexplained,
     disorder,
     strays,
@@ -156,7 +168,9 @@ function explain(
   }
   const cutOff = life.frozen.some(([from, to]) => earlier.earliest <= to && earlier.ended + ON_ITS_WAY_MS >= from);
   if (sure && !cutOff) return undefined;
-  return Math.min(earlier.earliest + timeoutMs, earlier.ended) >= life.readAt ? "unseen" : "ambiguous";
+  // Petrel counts when it notices, which may be a moment after: what was due just before the last look at its counts.
+  const due = Math.min(earlier.earliest + timeoutMs, earlier.ended);
+  return due + NEAR_DEADLINE_MS >= life.readAt ? "unseen" : "ambiguous";
 }
 
 /** The first one's answer never reached the record that the process of the second one went on from. */
@@ -203,7 +217,10 @@ function faultsOf(one: ReceiverVerdict): string[] {
   say("repeated without a reason", one.unexplained);
   say("that nobody wrote", one.strays);
   if (one.uncountedAmbiguous > 0) {
-    faults.push(`${one.receiver}: ${one.uncountedAmbiguous} repeated after a lost answer that petrel did not count`);
+    const where = one.uncountedWhere.join("; ");
+    faults.push(
+      `${one.receiver}: ${one.uncountedAmbiguous} repeated after a lost answer that petrel did not count (${where})`,
+    );
   }
   return faults;
 }
