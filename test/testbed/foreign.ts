@@ -27,16 +27,21 @@ const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
 const WHEEL = "kiwisolver==1.5.1";
 const NAMES = { amd64: "x86_64", arm64: "aarch64" } as const;
 
+/** Where this machine has its own packages from. */
+async function mirror(): Promise<string> {
+  const known = await command(["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"]);
+  const found = known.split("\n").find((uri) => uri !== "" && !uri.includes("security"));
+  if (found === undefined) throw new Error("apt-get knows no mirror of Debian's packages");
+  return found;
+}
+
 /** A root as the emulator wants it: the loader, the C library and, for musl, libstdc++. */
 async function root({ architecture }: Machine): Promise<string> {
   const folder = place(`foreign-${architecture}`, SUITE, WHEEL);
   await once(folder, async (draft) => {
     const lists = join(draft, "lists");
     await mkdir(join(lists, "partial"), { recursive: true });
-    await Bun.write(
-      join(draft, "sources.list"),
-      `deb [signed-by=${KEYRING}] http://deb.debian.org/debian ${SUITE} main\n`,
-    );
+    await Bun.write(join(draft, "sources.list"), `deb [signed-by=${KEYRING}] ${await mirror()} ${SUITE} main\n`);
     const apt = [
       ...["apt-get", "-qq", "-o", "APT::Sandbox::User=root", "-o", "Dir::Etc::sourceparts=/dev/null"],
       ...["-o", `Dir::Etc::sourcelist=${join(draft, "sources.list")}`, "-o", "Dir::State::status=/dev/null"],
